@@ -1,0 +1,148 @@
+import { isIP } from 'node:net';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import { FAMILY_BITS, type Family } from './family.ts';
+
+/** An IP address: a value with a family; `value` is the address as an unsigned number in network order. */
+export interface Address {
+  readonly family: Family;
+  readonly value: bigint;
+}
+
+/**
+ * Parses dotted IPv4 or RFC 4291 IPv6 text (zone indices are refused).
+ * @throws FlatnetError `invalid`
+ */
+export function parseAddress(text: string): Address {
+  const address = tryParseAddress(text);
+  if (address !== undefined) return address;
+  throw new FlatnetError({
+    operation: 'parse address',
+    code: 'invalid',
+    message: `${JSON.stringify(text)} is not an IP address`,
+    remedy: 'write it like 10.244.0.7 or fd00:10:244::7',
+  });
+}
+
+/** As parseAddress, but undefined in place of an error. */
+export function tryParseAddress(text: string): Address | undefined {
+  switch (isIP(text)) {
+    case 4:
+      return { family: 4, value: BigInt(parseIPv4(text)) };
+    case 6:
+      return text.includes('%') ? undefined : { family: 6, value: parseIPv6(text) };
+    default:
+      return undefined;
+  }
+}
+
+function parseIPv4(text: string): number {
+  let value = 0;
+  for (const part of text.split('.')) value = value * 256 + Number(part);
+  return value;
+}
+
+function parseIPv6(text: string): bigint {
+  const [head = '', tail] = text.split('::');
+  const left = groups(head);
+  const right = tail === undefined ? [] : groups(tail);
+  let value = 0n;
+  for (const group of left) value = (value << 16n) | BigInt(group);
+  value <<= BigInt(16 * (8 - left.length));
+  let low = 0n;
+  for (const group of right) low = (low << 16n) | BigInt(group);
+  return value | low;
+}
+
+/** The 16-bit groups of one side of an IPv6 address; an embedded IPv4 address is two of them. */
+function groups(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((part) => {
+    if (!part.includes('.')) return [Number.parseInt(part, 16)];
+    const embedded = parseIPv4(part);
+    return [Math.floor(embedded / 65536), embedded % 65536];
+  });
+}
+
+/** Canonical text: dotted IPv4; IPv6 as in RFC 5952. */
+export function formatAddress(address: Address): string {
+  return address.family === 4 ? formatIPv4(Number(address.value)) : formatIPv6(address.value);
+}
+
+function formatIPv4(value: number): string {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+}
+
+function formatIPv6(value: bigint): string {
+  const parts: number[] = [];
+  for (let shift = 112n; shift >= 0n; shift -= 16n) parts.push(Number((value >> shift) & 0xffffn));
+  if (value >> 32n === 0xffffn) return `::ffff:${formatIPv4(Number(value & 0xffffffffn))}`;
+  const { start, length } = longestZeroRun(parts);
+  const text = (from: number, to: number) =>
+    parts
+      .slice(from, to)
+      .map((part) => part.toString(16))
+      .join(':');
+  return length < 2 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
+}
+
+function longestZeroRun(parts: readonly number[]): { readonly start: number; readonly length: number } {
+  let best = { start: 0, length: 0 };
+  for (let start = 0; start < parts.length; start++) {
+    let end = start;
+    while (end < parts.length && parts[end] === 0) end++;
+    if (end - start > best.length) best = { start, length: end - start };
+    if (end > start) start = end;
+  }
+  return best;
+}
+
+/** An address from 4 or 16 bytes in network order. @throws FlatnetError `invalid` for any other length */
+export function addressFromBytes(bytes: Uint8Array): Address {
+  if (bytes.length !== 4 && bytes.length !== 16)
+    throw new FlatnetError({
+      operation: 'read address',
+      code: 'invalid',
+      message: `an address has 4 or 16 bytes, not ${bytes.length}`,
+    });
+  let value = 0n;
+  if (bytes.length === 4) {
+    value = BigInt(bytes.reduce((sum, byte) => sum * 256 + byte, 0));
+    return { family: 4, value };
+  }
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  return { family: 6, value };
+}
+
+/** The 4 or 16 bytes of an address in network order. */
+export function addressToBytes(address: Address): Uint8Array {
+  const bytes = new Uint8Array(FAMILY_BITS[address.family] / 8);
+  const view = new DataView(bytes.buffer);
+  if (address.family === 4) view.setUint32(0, Number(address.value));
+  else {
+    view.setBigUint64(0, address.value >> 64n);
+    view.setBigUint64(8, address.value & 0xffff_ffff_ffff_ffffn);
+  }
+  return bytes;
+}
+
+/** Orders by family, then by value: negative, zero or positive. */
+export function compareAddresses(left: Address, right: Address): number {
+  if (left.family !== right.family) return left.family - right.family;
+  return left.value < right.value ? -1 : left.value > right.value ? 1 : 0;
+}
+
+export function sameAddress(left: Address, right: Address): boolean {
+  return left.family === right.family && left.value === right.value;
+}
+
+/** The address `offset` further on. @throws FlatnetError `invalid` where it leaves the family's range */
+export function addToAddress(address: Address, offset: bigint | number): Address {
+  const value = address.value + BigInt(offset);
+  if (value < 0n || value >> BigInt(FAMILY_BITS[address.family]) !== 0n)
+    throw new FlatnetError({
+      operation: 'add to address',
+      code: 'invalid',
+      message: `${formatAddress(address)} + ${offset} is outside IPv${address.family}`,
+    });
+  return { family: address.family, value };
+}
