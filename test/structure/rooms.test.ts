@@ -5,25 +5,25 @@ import { describe, it } from 'node:test';
 
 /** Rooms from top to bottom: a file imports from its own room or from one further down. */
 const ROOMS = [
-  ['cli'],
-  ['lab'],
-  ['apiserver'],
-  ['agent'],
-  ['controller'],
-  ['probe'],
-  ['verify'],
-  ['render'],
-  ['plan'],
-  ['cluster'],
-  ['kube'],
-  ['cni'],
-  ['ipam'],
-  ['kernel'],
-  ['host'],
-  ['netfilter'],
-  ['address'],
-  ['error'],
-].flat();
+  'cli',
+  'lab',
+  'apiserver',
+  'agent',
+  'controller',
+  'probe',
+  'verify',
+  'render',
+  'plan',
+  'cluster',
+  'kube',
+  'cni',
+  'ipam',
+  'kernel',
+  'host',
+  'netfilter',
+  'address',
+  'error',
+];
 
 const PURE = new Set(['verify', 'render', 'plan', 'cluster', 'host', 'netfilter', 'address', 'error']);
 /** Modules that compute and do no I/O. */
