@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import {
-  type Address,
   addressFromBytes,
   addressToBytes,
   addToAddress,
@@ -12,15 +11,7 @@ import {
   parseAddress,
   tryParseAddress,
 } from './address.ts';
-
-/** Any address, with runs of zeroes common enough to exercise `::`. */
-const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));
-export const arbitraryAddress: fc.Arbitrary<Address> = fc.oneof(
-  fc.integer({ min: 0, max: 0xffff_ffff }).map((value) => ({ family: 4 as const, value: BigInt(value) })),
-  fc
-    .array(group, { minLength: 8, maxLength: 8 })
-    .map((groups) => ({ family: 6 as const, value: groups.reduce((sum, part) => (sum << 16n) | BigInt(part), 0n) })),
-);
+import { arbitraryAddress } from './arbitrary.ts';
 
 describe('address', () => {
   it('prints what it parses, and parses what it prints', () => {

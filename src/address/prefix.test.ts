@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { arbitraryAddress } from './address.test.ts';
 import { addToAddress, formatAddress, parseAddress } from './address.ts';
-import { FAMILY_BITS } from './family.ts';
+import { arbitraryPrefix } from './arbitrary.ts';
 import {
   formatPrefix,
   lastAddress,
@@ -13,14 +12,9 @@ import {
   prefixContains,
   prefixCovers,
   prefixesOverlap,
-  prefixOf,
   prefixSize,
   subPrefix,
 } from './prefix.ts';
-
-const arbitraryPrefix: fc.Arbitrary<Prefix> = arbitraryAddress.chain((address) =>
-  fc.integer({ min: 0, max: FAMILY_BITS[address.family] }).map((length) => prefixOf(address, length)),
-);
 
 describe('prefix', () => {
   it('prints what it parses', () => {
