@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface ReconcileLoopOptions {
+  /** Brings the kernel to what is wanted; called never twice at once. */
+  readonly reconcile: (reasons: readonly string[]) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds that triggers are gathered for before a run. */
+  readonly gather: number;
+  /** Milliseconds after which a run takes place without any trigger. */
+  readonly resync: number;
+  /** Milliseconds before the first retry after a failure; doubles up to `resync`. */
+  readonly retry: number;
+  readonly signal: AbortSignal;
+  /** Waits so many milliseconds, or rejects when the signal aborts. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+const timer = async (milliseconds: number, signal: AbortSignal): Promise<void> => {
+  await delay(milliseconds, undefined, { signal });
+};
+
+/**
+ * Runs a level-triggered reconciliation: once at the start, after each trigger (those that come close together cause
+ * one run), after a failure with growing pauses, and from time to time in any case. `run` returns when the signal aborts.
+ */
+export class ReconcileLoop {
+  readonly #options: ReconcileLoopOptions;
+  readonly #wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  #reasons: string[] = ['start'];
+  #wake: (() => void) | undefined;
+  #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+
+  constructor(options: ReconcileLoopOptions) {
+    this.#options = options;
+    this.#wait = options.wait ?? timer;
+  }
+
+  /** Asks for a run soon; `reason` is for logs. */
+  trigger(reason: string): void {
+    if (!this.#reasons.includes(reason)) this.#reasons.push(reason);
+    this.#wake?.();
+  }
+
+  /** Resolves after a run that began after this call; rejects with that run's error. */
+  settled(reason: string): Promise<void> {
+    const settled = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    this.trigger(reason);
+    return settled;
+  }
+
+  async run(): Promise<void> {
+    const { signal, gather, resync, retry } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      failures = (await this.#runOnce()) ? 0 : failures + 1;
+      if (signal.aborted) break;
+      await this.#sleepOrTrigger(failures === 0 ? resync : Math.min(resync, retry * 2 ** (failures - 1)));
+      if (!signal.aborted) await this.#wait(gather, signal).catch(() => undefined);
+    }
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(signal.reason);
+  }
+
+  async #runOnce(): Promise<boolean> {
+    const reasons = this.#reasons.splice(0);
+    const waiters = this.#waiters.splice(0);
+    try {
+      await this.#options.reconcile(reasons.length > 0 ? reasons : ['resync']);
+      for (const waiter of waiters) waiter.resolve();
+      return true;
+    } catch (error) {
+      for (const waiter of waiters) waiter.reject(error);
+      this.#options.onError(error);
+      return false;
+    }
+  }
+
+  async #sleepOrTrigger(milliseconds: number): Promise<void> {
+    if (this.#reasons.length > 0) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    try {
+      await this.#wait(milliseconds, AbortSignal.any([this.#options.signal, woken.signal]));
+    } catch {
+      // woken by a trigger or told to stop: the caller looks which
+    } finally {
+      this.#wake = undefined;
+    }
+  }
+}
