@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../kube/clock.ts';
 
 export interface ReconcileLoopOptions {
   /** Brings the kernel to what is wanted; called never twice at once. */
@@ -11,13 +11,8 @@ export interface ReconcileLoopOptions {
   /** Milliseconds before the first retry after a failure; doubles up to `resync`. */
   readonly retry: number;
   readonly signal: AbortSignal;
-  /** Waits so many milliseconds, or rejects when the signal aborts. */
-  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
 }
-
-const timer = async (milliseconds: number, signal: AbortSignal): Promise<void> => {
-  await delay(milliseconds, undefined, { signal });
-};
 
 /**
  * Runs a level-triggered reconciliation: once at the start, after each trigger (those that come close together cause
@@ -25,14 +20,12 @@ const timer = async (milliseconds: number, signal: AbortSignal): Promise<void> =
  */
 export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions;
-  readonly #wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   #reasons: string[] = ['start'];
   #wake: (() => void) | undefined;
   #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   constructor(options: ReconcileLoopOptions) {
     this.#options = options;
-    this.#wait = options.wait ?? timer;
   }
 
   /** Asks for a run soon; `reason` is for logs. */
@@ -49,13 +42,13 @@ export class ReconcileLoop {
   }
 
   async run(): Promise<void> {
-    const { signal, gather, resync, retry } = this.#options;
+    const { signal, gather, resync, retry, clock } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       failures = (await this.#runOnce()) ? 0 : failures + 1;
       if (signal.aborted) break;
       await this.#sleepOrTrigger(failures === 0 ? resync : Math.min(resync, retry * 2 ** (failures - 1)));
-      if (!signal.aborted) await this.#wait(gather, signal).catch(() => undefined);
+      if (!signal.aborted) await clock.sleep(gather, signal).catch(() => undefined);
     }
     for (const waiter of this.#waiters.splice(0)) waiter.reject(signal.reason);
   }
@@ -79,7 +72,7 @@ export class ReconcileLoop {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
     try {
-      await this.#wait(milliseconds, AbortSignal.any([this.#options.signal, woken.signal]));
+      await this.#options.clock.sleep(milliseconds, AbortSignal.any([this.#options.signal, woken.signal]));
     } catch {
       // woken by a trigger or told to stop: the caller looks which
     } finally {

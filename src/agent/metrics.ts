@@ -1,0 +1,89 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The agent's metrics, in a registry of their own. Process figures are read when somebody asks, by no timer. */
+export class AgentMetrics {
+  readonly registry = new Registry();
+  readonly reconcileDuration: Histogram;
+  readonly reconcileErrors: Counter;
+  readonly changes: Counter<'kind'>;
+  readonly cniRequests: Counter<'command' | 'code'>;
+  readonly cniDuration: Histogram<'command'>;
+  readonly attachments: Gauge;
+  readonly peers: Gauge<'path'>;
+  readonly condition: Gauge<'name' | 'state'>;
+
+  constructor() {
+    const registers = [this.registry];
+    const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5];
+    this.reconcileDuration = new Histogram({
+      name: 'flatnet_reconcile_duration_seconds',
+      help: 'Time taken to bring the kernel to the planned state.',
+      buckets: seconds,
+      registers,
+    });
+    this.reconcileErrors = new Counter({
+      name: 'flatnet_reconcile_errors_total',
+      help: 'Reconciliations that failed in part or whole.',
+      registers,
+    });
+    this.changes = new Counter({
+      name: 'flatnet_changes_total',
+      help: 'Changes applied to the kernel.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.cniRequests = new Counter({
+      name: 'flatnet_cni_requests_total',
+      help: 'CNI requests answered, by command and error code (0 for success).',
+      labelNames: ['command', 'code'],
+      registers,
+    });
+    this.cniDuration = new Histogram({
+      name: 'flatnet_cni_duration_seconds',
+      help: 'Time from a CNI request to its answer.',
+      labelNames: ['command'],
+      buckets: seconds,
+      registers,
+    });
+    this.attachments = new Gauge({ name: 'flatnet_attachments', help: 'Pod interfaces on this node.', registers });
+    this.peers = new Gauge({
+      name: 'flatnet_peer_prefixes',
+      help: 'Prefixes of other nodes, by the path taken to them.',
+      labelNames: ['path'],
+      registers,
+    });
+    this.condition = new Gauge({
+      name: 'flatnet_condition',
+      help: 'Readiness conditions: 1 for the state that holds.',
+      labelNames: ['name', 'state'],
+      registers,
+    });
+    addProcessMetrics(registers);
+  }
+}
+
+/** The process figures that every exporter has, under the names that dashboards look for. */
+function addProcessMetrics(registers: Registry[]): void {
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory size in bytes.',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: 'process_cpu_seconds_total',
+    help: 'User and system CPU time spent in seconds.',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.set((user + system) / 1e6);
+    },
+  });
+  new Gauge({
+    name: 'process_start_time_seconds',
+    help: 'Start time of the process since the epoch in seconds.',
+    registers,
+  }).set(Math.round(Date.now() / 1000 - process.uptime()));
+}
