@@ -15,6 +15,8 @@ export interface LinkAddress {
   readonly scope: 'global' | 'site' | 'link' | 'host';
   /** Duplicate address detection is skipped (IFA_F_NODAD). */
   readonly noDad?: boolean;
+  /** The kernel makes no route to the prefix around it (IFA_F_NOPREFIXROUTE). */
+  readonly noPrefixRoute?: boolean;
   readonly tentative?: boolean;
   readonly dadFailed?: boolean;
   /** Made with a limited lifetime, by DHCP or a router advertisement. */

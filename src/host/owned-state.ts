@@ -1,6 +1,7 @@
 import type { Address } from '../address/address.ts';
 import type { Mac } from '../address/mac.ts';
-import type { Table } from '../netfilter/node.ts';
+import type { Chain, Rule, Table } from '../netfilter/node.ts';
+import type { TableName } from '../netfilter/table-change.ts';
 import type { BridgePort } from './link.ts';
 import type { ForwardingEntry, LinkAddress, Neighbour, QueueDiscipline } from './network-state.ts';
 import type { Route, RoutingRule } from './route.ts';
@@ -50,6 +51,19 @@ export interface SysctlSetting {
   readonly value: string;
 }
 
+/**
+ * A chain of ours in somebody else's table, and the one rule, first in a chain of theirs, that jumps to it: the only
+ * way to let packets pass where a foreign chain drops by policy, since an accept in our own table ends only that table.
+ */
+export interface Insertion {
+  readonly table: TableName;
+  /** Their chain, which the rule is put into. */
+  readonly into: string;
+  /** Our chain; its name tells it from theirs. */
+  readonly chain: Chain;
+  readonly rule: Rule & { readonly comment: string };
+}
+
 /** What must be ours in one network namespace. Removal covers every kind but sysctls, which stay as set. */
 export interface OwnedNetwork {
   readonly links: readonly OwnedLink[];
@@ -61,6 +75,7 @@ export interface OwnedNetwork {
   readonly sysctls: readonly SysctlSetting[];
   readonly queueDisciplines: readonly QueueDiscipline[];
   readonly tables: readonly Table[];
+  readonly insertions?: readonly Insertion[];
 }
 
 /** What must be ours on a host: in its own namespace, and by path in the namespaces of its pods. */

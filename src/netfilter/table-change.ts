@@ -1,4 +1,4 @@
-import type { Chain, MapElement, NamedMap, NamedSet, SetElement, Table, TableFamily } from './node.ts';
+import type { Chain, MapElement, NamedMap, NamedSet, Rule, SetElement, Table, TableFamily } from './node.ts';
 
 /** Which table a change is about. */
 export interface TableName {
@@ -15,7 +15,21 @@ export type TableChange =
   | { readonly kind: 'add-chain'; readonly table: TableName; readonly chain: Chain }
   /** Gives an existing chain these rules in place of those that it has. */
   | { readonly kind: 'replace-rules'; readonly table: TableName; readonly chain: Chain }
+  /** Empties a chain, so that what its rules refer to, or what refers to it, can go. */
+  | { readonly kind: 'flush-chain'; readonly table: TableName; readonly chain: string }
   | { readonly kind: 'remove-chain'; readonly table: TableName; readonly chain: string }
+  /** Hooks an existing netdev base chain to more devices, or to fewer. */
+  | {
+      readonly kind: 'add-devices' | 'remove-devices';
+      readonly table: TableName;
+      /** The chain as it will be, without its rules. */
+      readonly chain: Chain;
+      readonly devices: readonly string[];
+    }
+  /** Puts a rule first in a chain that may be somebody else's; its comment is what it is found by again. */
+  | { readonly kind: 'insert-rule'; readonly table: TableName; readonly chain: string; readonly rule: Rule }
+  /** Removes the rules of a chain that bear this comment; none is no error. */
+  | { readonly kind: 'remove-rule'; readonly table: TableName; readonly chain: string; readonly comment: string }
   | { readonly kind: 'add-set'; readonly table: TableName; readonly set: NamedSet }
   | { readonly kind: 'add-map'; readonly table: TableName; readonly map: NamedMap }
   /** Removes a set or a map. */
@@ -26,4 +40,13 @@ export type TableChange =
       /** The set or map, without its elements: its types say how keys are laid out. */
       readonly set: NamedSet | NamedMap;
       readonly elements: readonly (SetElement | MapElement)[];
-    };
+    }
+  /** Puts a rule before all others of a chain that may be somebody else's; its comment marks it as ours. */
+  | {
+      readonly kind: 'insert-rule';
+      readonly table: TableName;
+      readonly chain: string;
+      readonly rule: Rule & { readonly comment: string };
+    }
+  /** Removes the rules of a chain that bear this comment, by their handles. */
+  | { readonly kind: 'remove-rule'; readonly table: TableName; readonly chain: string; readonly comment: string };
