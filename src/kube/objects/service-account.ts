@@ -1,0 +1,6 @@
+import type { KubeObject } from '../object.ts';
+
+/** v1 ServiceAccount. */
+export interface ServiceAccount extends KubeObject {
+  readonly automountServiceAccountToken?: boolean;
+}
