@@ -1,0 +1,93 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { handleRequest, TokenCheck } from './http/api-handler.ts';
+import type { HandlerContext } from './http/handler-context.ts';
+import type { RegistryContext } from './registry/registry-context.ts';
+import type { ServerCredentials } from './server-credentials.ts';
+import { ObjectStore } from './store/object-store.ts';
+import type { PodStreams } from './streams/pod-streams.ts';
+
+/** Where to listen: an address (port 0 is any), or a socket that is already bound. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+export interface ApiServerOptions {
+  readonly listen: readonly ListenAddress[];
+  /** The bearer token of every client: who has it may do everything. */
+  readonly token: string;
+  /** Without it the server speaks plain HTTP, to which kubectl sends no token. */
+  readonly tls?: ServerCredentials;
+  /** How logs, exec, attach and port-forward reach into pods; without it they answer 503. */
+  readonly podStreams?: PodStreams;
+  /** Objects to begin with; empty where not given. */
+  readonly store?: ObjectStore;
+  /** Closes the server. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface ApiServer {
+  /** `https://HOST:PORT` of each TCP listener, in the order of `listen`. */
+  readonly urls: readonly string[];
+  readonly store: ObjectStore;
+  /** Ends watches and streams, and resolves when no socket is left. */
+  readonly close: () => Promise<void>;
+}
+
+/** A Kubernetes API server inside this process, with its objects in memory. Resolves when it listens. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const stop = new AbortController();
+  const store = options.store ?? new ObjectStore();
+  const registry: RegistryContext = {
+    store,
+    now: options.now ?? Date.now,
+    admission: { admitCreate: () => [], admitUpdate: () => [] },
+  };
+  const context: HandlerContext = { registry, podStreams: options.podStreams, signal: stop.signal };
+  const tokens = new TokenCheck(options.token);
+  const servers = options.listen.map(() => createServer(context, tokens, options.tls));
+  const urls: string[] = [];
+  for (const [index, server] of servers.entries()) {
+    const address = options.listen[index];
+    if (address !== undefined) urls.push(...(await listen(server, address, options.tls !== undefined)));
+  }
+  const close = async (): Promise<void> => {
+    stop.abort();
+    await Promise.all(servers.map(closeServer));
+  };
+  options.signal?.addEventListener('abort', () => void close(), { once: true });
+  return { urls, store, close };
+}
+
+function createServer(context: HandlerContext, tokens: TokenCheck, tls: ServerCredentials | undefined): Server {
+  const server = tls === undefined ? createHttpServer() : createHttpsServer({ cert: tls.certificate, key: tls.key });
+  // Watches are longer than any timeout, and kubectl keeps idle connections.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 90_000;
+  server.on('request', (request, response) => void handleRequest(context, tokens, request, response));
+  return server;
+}
+
+function listen(server: Server, address: ListenAddress, secure: boolean): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address, () => {
+      server.off('error', reject);
+      const bound = server.address();
+      if (bound === null || typeof bound === 'string') resolve([]);
+      else {
+        const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+        resolve([`${secure ? 'https' : 'http'}://${host}:${bound.port}`]);
+      }
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    // What is still open has had its end written; it may not hold up the close for long.
+    setTimeout(() => server.closeAllConnections(), 1000).unref();
+  });
+}

@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import type { JsonValue } from '../json-value.ts';
+import { badRequest, StatusError } from '../status-error.ts';
+
+/** A kube-apiserver's limit (`MaxRequestBodyBytes`). */
+const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** The whole body. @throws StatusError 413 where it is too large. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    length += chunk.length;
+    if (length > BODY_LIMIT) {
+      throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT}`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * Reads a body in JSON, or in YAML where the media type says so; undefined for an empty one.
+ * @throws StatusError 400 for text that can't be read, 415 for another media type.
+ */
+export function parseBody(body: Buffer, mediaType: string): JsonValue | undefined {
+  if (body.length === 0) return undefined;
+  if (mediaType.includes('protobuf') || mediaType.includes('cbor')) {
+    throw new StatusError(
+      415,
+      'UnsupportedMediaType',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
+  }
+  const text = body.toString('utf8');
+  try {
+    return mediaType.includes('yaml') && !text.trimStart().startsWith('{') ? parseYaml(text) : JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`error decoding the request body: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
