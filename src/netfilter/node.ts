@@ -47,17 +47,38 @@ export interface Rule {
   readonly comment?: string;
 }
 
-/** The type of a set's key or a map's value; a concatenation is a list of more than one. */
+/** The type of a set's key or a map's value, by nft's name; a concatenation is a list of more than one. */
 export type DataType =
   | 'ipv4_addr'
   | 'ipv6_addr'
   | 'ether_addr'
+  | 'ether_type'
+  | 'arp_op'
   | 'inet_proto'
   | 'inet_service'
+  | 'icmp_type'
+  | 'icmp_code'
+  | 'icmpv6_type'
+  | 'icmpv6_code'
+  | 'tcp_flag'
+  | 'dscp'
   | 'mark'
   | 'ifname'
   | 'iface_index'
-  | 'integer';
+  | 'iface_type'
+  | 'nf_proto'
+  | 'pkt_type'
+  | 'ct_state'
+  | 'ct_status'
+  | 'ct_dir'
+  | 'fib_addrtype'
+  | 'devgroup'
+  | 'uid'
+  | 'cgroup'
+  /** Prints, but nft takes it from no text: prefer `mark`. */
+  | 'integer'
+  /** A type of somebody else's set that is not modelled; its literals are names as nft prints them. */
+  | 'unknown';
 
 export interface NamedSet {
   readonly name: string;
@@ -89,7 +110,10 @@ export interface MapElement extends SetElement {
   readonly value: readonly Literal[] | Verdict;
 }
 
-/** A constant; prefixes and ranges stand only where a match or an interval set takes them. */
+/**
+ * A constant; prefixes and ranges stand only where a match or an interval set takes them. Whatever nft has words for
+ * (`tcp`, `established`, `local`) is a number here; `name` is for interfaces, `eth*` for all that begin so.
+ */
 export type Literal =
   | { readonly kind: 'address'; readonly address: Address }
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
@@ -213,7 +237,10 @@ export type NatFlag = 'random' | 'fully-random' | 'persistent';
 
 /** One step of a rule. */
 export type Statement =
-  /** `in` also stands for a flag match such as `ct state established,related`. */
+  /**
+   * With a set on the right, `==` asks whether it holds the value and `!=` whether it doesn't. `in`, with a number on the
+   * right, asks whether any of its bits is set: `ct state established,related` is `in` 6.
+   */
   | {
       readonly kind: 'match';
       readonly operator: MatchOperator;
@@ -259,6 +286,7 @@ export type Statement =
   | { readonly kind: 'log'; readonly prefix?: string; readonly group?: number }
   | {
       readonly kind: 'dynamic-set';
+      /** `add` leaves an element's timeout as it is, `update` starts it anew; neither changes a map's value. */
       readonly operation: 'add' | 'update' | 'delete';
       readonly set: string;
       readonly key: Expression;
