@@ -30,6 +30,8 @@ export interface BridgePort {
   readonly hairpin: boolean;
   readonly isolated: boolean;
   readonly learning: boolean;
+  /** The bridge answers ARP and ND for what it knows. */
+  readonly neighbourSuppression?: boolean;
 }
 
 /** A link of one network namespace; within it links are referred to by name. */

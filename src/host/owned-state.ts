@@ -1,6 +1,6 @@
 import type { Address } from '../address/address.ts';
 import type { Mac } from '../address/mac.ts';
-import type { Chain, Rule, Table } from '../netfilter/node.ts';
+import type { Chain, Table } from '../netfilter/node.ts';
 import type { TableName } from '../netfilter/table-change.ts';
 import type { BridgePort } from './link.ts';
 import type { ForwardingEntry, LinkAddress, Neighbour, QueueDiscipline } from './network-state.ts';
@@ -52,16 +52,16 @@ export interface SysctlSetting {
 }
 
 /**
- * A chain of ours in somebody else's table, and the one rule, first in a chain of theirs, that jumps to it: the only
- * way to let packets pass where a foreign chain drops by policy, since an accept in our own table ends only that table.
+ * A chain of ours in somebody else's table, and one rule in each of some chains of theirs that jumps to it before
+ * all others: the only way to let packets pass where a foreign chain drops, since an accept in a table of our own
+ * ends the way through that table only.
  */
 export interface Insertion {
   readonly table: TableName;
-  /** Their chain, which the rule is put into. */
-  readonly into: string;
-  /** Our chain; its name tells it from theirs. */
+  /** Ours; its name tells it from theirs. */
   readonly chain: Chain;
-  readonly rule: Rule & { readonly comment: string };
+  /** Their chains that jump to it. */
+  readonly into: readonly string[];
 }
 
 /** What must be ours in one network namespace. Removal covers every kind but sysctls, which stay as set. */

@@ -1,0 +1,71 @@
+import { type Address, formatAddress } from '../address/address.ts';
+import { PrefixIndex } from '../address/prefix-index.ts';
+import type { ForwardingEntry, Neighbour, StateTable } from './network-state.ts';
+import type { Route } from './route.ts';
+
+/** Orders the routes to one address as a table is searched: longest prefix first, then lowest metric. */
+export function compareRoutePreference(left: Route, right: Route): number {
+  return right.destination.length - left.destination.length || left.metric - right.metric;
+}
+
+/** A plain table of routes; `find` gives the routes of all routing tables whose destination holds the address. */
+export function routeTable(rows: readonly Route[]): StateTable<Route, Address> {
+  let index: PrefixIndex<Route> | undefined;
+  return {
+    rows: () => rows,
+    find: (address) => {
+      index ??= indexRoutes(rows);
+      return [...index.holding(address)].sort(compareRoutePreference);
+    },
+  };
+}
+
+function indexRoutes(rows: readonly Route[]): PrefixIndex<Route> {
+  const index = new PrefixIndex<Route>();
+  for (const route of rows) index.add(route.destination, route);
+  return index;
+}
+
+/** A plain table of neighbours. */
+export function neighbourTable(
+  rows: readonly Neighbour[],
+): StateTable<Neighbour, { readonly device: string; readonly address: Address }> {
+  return plainTable(rows, ({ device, address }) => `${device} ${formatAddress(address)}`);
+}
+
+/** A plain table of forwarding entries. */
+export function forwardingTable(
+  rows: readonly ForwardingEntry[],
+): StateTable<ForwardingEntry, { readonly device: string; readonly mac: string }> {
+  return plainTable(rows, ({ device, mac }) => `${device} ${mac}`);
+}
+
+/** Rows found by equality of a text made of their key; indexed at the first look-up, since many tables see none. */
+function plainTable<Key, Row extends Key>(rows: readonly Row[], text: (key: Key) => string): StateTable<Row, Key> {
+  let index: ReadonlyMap<string, Row[]> | undefined;
+  return {
+    rows: () => rows,
+    find: (key) => {
+      index ??= Map.groupBy(rows, text);
+      return index.get(text(key)) ?? [];
+    },
+  };
+}
+
+/** Several tables seen as one, none of them copied. */
+export function joinTables<Row, Key>(...tables: readonly StateTable<Row, Key>[]): StateTable<Row, Key> {
+  return {
+    *rows() {
+      for (const table of tables) yield* table.rows();
+    },
+    *find(key) {
+      for (const table of tables) yield* table.find(key);
+    },
+  };
+}
+
+/** As joinTables, keeping the order in which routes are searched. */
+export function joinRouteTables(...tables: readonly StateTable<Route, Address>[]): StateTable<Route, Address> {
+  const joined = joinTables(...tables);
+  return { rows: () => joined.rows(), find: (address) => [...joined.find(address)].sort(compareRoutePreference) };
+}
