@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { CniError } from './cni-error.ts';
+import { describeIssues } from './schema-issue.ts';
 import { CNI_VERSIONS, type CniVersion, isCniVersion, parseCniVersion } from './version.ts';
 
 const pluginSchema = v.looseObject({
@@ -37,7 +38,7 @@ export function parseNetworkList(text: string, source: string): NetworkList {
   if (!parsed.success)
     throw new CniError('invalid configuration', {
       operation: 'read network configuration',
-      message: `${source}: ${v.summarize(parsed.issues)}`,
+      message: `${source}: ${describeIssues(parsed.issues)}`,
     });
   const list = parsed.output;
   return {

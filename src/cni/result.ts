@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { tryParseAddress } from '../address/address.ts';
 import { CniError } from './cni-error.ts';
+import { describeIssues } from './schema-issue.ts';
 import { type CniVersion, cniVersionAtLeast, parseCniVersion } from './version.ts';
 
 const interfaceSchema = v.looseObject({
@@ -61,7 +62,7 @@ export function parseResult(value: unknown, assumedVersion: CniVersion): CniResu
   if (!parsed.success)
     throw new CniError('decoding', {
       operation: 'read CNI result',
-      message: v.summarize(parsed.issues),
+      message: describeIssues(parsed.issues),
     });
   parseCniVersion(parsed.output.cniVersion ?? assumedVersion);
   const { interfaces, ips, routes, dns } = parsed.output;

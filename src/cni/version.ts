@@ -27,3 +27,20 @@ export function parseCniVersion(value: unknown): CniVersion {
     remedy: `set cniVersion to one of ${CNI_VERSIONS.join(', ')}`,
   });
 }
+
+/** The version to answer in where the configuration cannot be relied on: the one it names, or the newest. */
+export function requestedVersion(stdin: string): CniVersion {
+  try {
+    const configuration: unknown = JSON.parse(stdin);
+    if (typeof configuration === 'object' && configuration !== null && 'cniVersion' in configuration)
+      return isCniVersion(configuration.cniVersion) ? configuration.cniVersion : LATEST_CNI_VERSION;
+  } catch {
+    // Whoever reads the configuration in earnest will say so.
+  }
+  return LATEST_CNI_VERSION;
+}
+
+/** The result of VERSION. */
+export function renderVersions(stdin: string): Readonly<Record<string, unknown>> {
+  return { cniVersion: requestedVersion(stdin), supportedVersions: CNI_VERSIONS };
+}

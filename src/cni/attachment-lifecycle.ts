@@ -1,0 +1,256 @@
+import type { Address } from '../address/address.ts';
+import type { Mac } from '../address/mac.ts';
+import type { AddressStore } from '../ipam/address-store.ts';
+import { isHeldBy, type Reservation } from '../ipam/reservation.ts';
+import type { Attachment, BandwidthLimit, PortMapping } from './attachment.ts';
+import type { AttachmentRecord } from './attachment-record.ts';
+import { type AttachmentKey, type AttachmentStore, keyOf } from './attachment-store.ts';
+import { CniError } from './cni-error.ts';
+import { deriveHostLink } from './host-link-name.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+import { identifyNamespace, identifyOwnNamespace } from './namespace-identity.ts';
+import { derivePodMac } from './pod-mac.ts';
+import type { PodNetwork, PodNetworkParameters } from './pod-network.ts';
+
+/** What a runtime asks for with ADD. */
+export interface AttachRequest extends AttachmentKey {
+  readonly network: string;
+  readonly namespacePath: string;
+  readonly pod?: NonNullable<Attachment['pod']>;
+  readonly addresses: readonly Address[];
+  readonly mac?: Mac;
+  readonly portMappings: readonly PortMapping[];
+  readonly bandwidth?: BandwidthLimit;
+}
+
+export interface AttachmentLifecycleOptions {
+  readonly network: PodNetwork;
+  readonly addresses: AddressStore;
+  readonly attachments: AttachmentStore;
+  /** See readBootIdentity. */
+  readonly boot: string;
+  /** When the kernel booted, in milliseconds since the epoch. */
+  readonly bootedAt: number;
+  /** Undefined where there is no namespace at the path. */
+  readonly identifyNamespace?: (file: string) => string | undefined;
+}
+
+/** What was taken down because its pod has gone, and what could not be. */
+export interface Reclaimed {
+  readonly attachments: readonly Attachment[];
+  readonly addresses: readonly Reservation[];
+  readonly failures: readonly unknown[];
+}
+
+export const ALLOW_SPOOFING_ANNOTATION = 'flatnet.io/allow-spoofing';
+
+/**
+ * The life of attachments. A record is written before anything is reserved or wired and removed after all of it has been
+ * given back, so that whatever dies, at any instant, leaves a record that says what to take down. There is one way down,
+ * and it may be gone any number of times.
+ */
+export class AttachmentLifecycle {
+  readonly #network: PodNetwork;
+  readonly #addresses: AddressStore;
+  readonly #attachments: AttachmentStore;
+  readonly #boot: string;
+  readonly #bootedAt: number;
+  readonly #identify: (file: string) => string | undefined;
+  readonly #queue = new KeyedQueue();
+
+  constructor(options: AttachmentLifecycleOptions) {
+    this.#network = options.network;
+    this.#addresses = options.addresses;
+    this.#attachments = options.attachments;
+    this.#boot = options.boot;
+    this.#bootedAt = options.bootedAt;
+    this.#identify = options.identifyNamespace ?? identifyNamespace;
+  }
+
+  /** Those that belong to the node's plan. */
+  attached(): Attachment[] {
+    return this.#attachments
+      .list()
+      .filter(({ phase }) => phase === 'attached')
+      .map(({ attachment }) => attachment);
+  }
+
+  find(key: AttachmentKey): Attachment | undefined {
+    const record = this.#attachments.get(key);
+    return record?.phase === 'attached' ? record.attachment : undefined;
+  }
+
+  /**
+   * Gives a pod's interface its addresses and wires it; on failure nothing of it is left.
+   * @throws CniError `invalid environment` for a namespace that is not there, or that has the interface already; what
+   *   AddressStore.allocate and PodNetwork.attach throw
+   */
+  attach(request: AttachRequest, parameters: PodNetworkParameters): Promise<Attachment> {
+    return this.#queue.run(request.containerId, async () => {
+      const namespaceIdentity = this.#identifyPod(request.namespacePath);
+      await this.#clearStale(request);
+      const allowSpoofing = await this.#allowsSpoofing(request.pod);
+      const { wiring, mtu, podPrefixes } = parameters;
+      const { addresses: requested, mac, ...asked } = request;
+      const draft: Attachment = {
+        ...asked,
+        addresses: [],
+        hostLink: this.#hostLinkOf(request),
+        mac: mac ?? derivePodMac([]),
+        wiring,
+        mtu,
+        ...(allowSpoofing && { allowSpoofing }),
+      };
+      let record: AttachmentRecord = { phase: 'attaching', boot: this.#boot, namespaceIdentity, attachment: draft };
+      try {
+        this.#attachments.put(record);
+        const addresses = await this.#addresses.allocate(request, podPrefixes, requested);
+        const attachment = { ...draft, addresses, mac: mac ?? derivePodMac(addresses) };
+        record = { ...record, phase: 'attached', attachment };
+        this.#attachments.put(record);
+        await this.#network.attach(attachment);
+        return attachment;
+      } catch (error) {
+        // Where this fails too the record stays, and reclaim goes on; the first error is the one to tell.
+        await this.#takeDown(record).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  /** Takes a pod's interface down and frees its addresses, whatever there is of them. */
+  detach(key: AttachmentKey, namespacePath?: string): Promise<void> {
+    return this.#queue.run(key.containerId, async () => {
+      const record = this.#attachments.get(key);
+      if (record !== undefined) return await this.#takeDown(record, namespacePath);
+      // Another plugin's, or one set aside as unreadable: what is known of it is enough to free it.
+      const present = namespacePath !== undefined && this.#isPodNamespace(namespacePath);
+      const { containerId, interfaceName } = key;
+      const hostLink = deriveHostLink(key);
+      await this.#network.detach({ containerId, interfaceName, hostLink, ...(present && { namespacePath }) });
+      await this.#addresses.release(key);
+    });
+  }
+
+  /**
+   * Takes down what is left of pods that have gone: of operations cut off, of former boots, and of namespaces that went
+   * without a DEL. Addresses that host-local gave out are left alone, unless they are from before the kernel booted.
+   */
+  async reclaim(): Promise<Reclaimed> {
+    const { taken, failures } = await this.#takeDownWhere((record) => this.#isStale(record));
+    const addresses = await this.#addresses.releaseLeaked(
+      ({ owner, reservedAt }) => reservedAt < this.#bootedAt && !this.#isRecorded(owner),
+    );
+    return { attachments: taken, addresses, failures };
+  }
+
+  /**
+   * Takes down every attachment of a network but the valid ones.
+   * @param ownsStore whether the network is the one that the address store is named after: then addresses that no valid
+   *   attachment holds are freed too, whoever reserved them
+   */
+  async collect(network: string, valid: readonly AttachmentKey[], ownsStore: boolean): Promise<Reclaimed> {
+    const kept = new Set(valid.map(keyOf));
+    const { taken, failures } = await this.#takeDownWhere(
+      async ({ attachment }) => attachment.network === network && !kept.has(keyOf(attachment)),
+    );
+    const addresses = ownsStore
+      ? await this.#addresses.releaseLeaked(
+          ({ owner }) => !this.#isRecorded(owner) && !valid.some((key) => isHeldBy(owner, key)),
+        )
+      : [];
+    return { attachments: taken, addresses, failures };
+  }
+
+  async #takeDownWhere(
+    isWanted: (record: AttachmentRecord) => Promise<boolean>,
+  ): Promise<{ readonly taken: Attachment[]; readonly failures: unknown[] }> {
+    const taken: Attachment[] = [];
+    const failures: unknown[] = [];
+    const takeDown = async ({ attachment }: AttachmentRecord) => {
+      const record = this.#attachments.get(attachment);
+      if (record === undefined || !(await isWanted(record))) return;
+      await this.#takeDown(record);
+      taken.push(record.attachment);
+    };
+    const turns = this.#attachments.list().map((record) =>
+      this.#queue
+        .run(record.attachment.containerId, () => takeDown(record))
+        .catch((failure: unknown) => {
+          failures.push(failure);
+        }),
+    );
+    await Promise.all(turns);
+    return { taken, failures };
+  }
+
+  async #takeDown(record: AttachmentRecord, namespacePath?: string): Promise<void> {
+    const { attachment } = record;
+    // Out of the plan first, lest a reconciliation wires it anew; the record goes last of all.
+    if (record.phase !== 'detaching') this.#attachments.put({ ...record, phase: 'detaching' });
+    if (record.phase !== 'attaching') {
+      const { namespacePath: recorded, ...target } = attachment;
+      const present = [recorded, namespacePath]
+        .filter((file) => file !== undefined)
+        .find((file) => this.#identify(file) === record.namespaceIdentity);
+      await this.#network.detach({ ...target, ...(present !== undefined && { namespacePath: present }) });
+    }
+    const complete = attachment.addresses.length > 0;
+    await this.#addresses.release(attachment, complete ? attachment.addresses : undefined);
+    this.#attachments.remove(attachment);
+  }
+
+  /** Takes down what a former life of the same container left. @throws CniError where that life goes on */
+  async #clearStale(request: AttachRequest): Promise<void> {
+    const record = this.#attachments.get(request);
+    if (record === undefined) return;
+    if (!(await this.#isStale(record)))
+      throw new CniError('invalid environment', {
+        operation: 'attach pod',
+        message: `CNI_IFNAME ${request.interfaceName} of CNI_CONTAINERID ${request.containerId} is attached already`,
+        remedy: 'call DEL first, or choose another interface name',
+      });
+    await this.#takeDown(record);
+  }
+
+  async #isStale({ phase, boot, namespaceIdentity, attachment }: AttachmentRecord): Promise<boolean> {
+    if (phase !== 'attached' || boot !== this.#boot) return true;
+    if (this.#identify(attachment.namespacePath) === namespaceIdentity) return false;
+    return !(await this.#network.isWired(attachment));
+  }
+
+  #isRecorded(owner: Reservation['owner']): boolean {
+    return this.#attachments.list().some(({ attachment }) => isHeldBy(owner, attachment));
+  }
+
+  #hostLinkOf(request: AttachRequest): string {
+    const taken = new Set(this.#attachments.list().map(({ attachment }) => attachment.hostLink));
+    return deriveHostLink(request, (name) => taken.has(name));
+  }
+
+  #identifyPod(namespacePath: string): string {
+    const identity = this.#identify(namespacePath);
+    const remedy = 'give the path of the network namespace of the pod';
+    const operation = 'attach pod';
+    if (identity === undefined) {
+      const message = `there is no network namespace at CNI_NETNS ${namespacePath}`;
+      throw new CniError('invalid environment', { operation, message, remedy });
+    }
+    if (identity === identifyOwnNamespace()) {
+      const message = `CNI_NETNS ${namespacePath} is the network namespace of the host`;
+      throw new CniError('invalid environment', { operation, message, remedy });
+    }
+    return identity;
+  }
+
+  #isPodNamespace(namespacePath: string): boolean {
+    const identity = this.#identify(namespacePath);
+    return identity !== undefined && identity !== identifyOwnNamespace();
+  }
+
+  async #allowsSpoofing(pod: Attachment['pod']): Promise<boolean> {
+    if (pod?.namespace === undefined) return false;
+    const annotations = await this.#network.podAnnotations(pod.namespace, pod.name);
+    return annotations?.[ALLOW_SPOOFING_ANNOTATION] === 'true';
+  }
+}

@@ -1,0 +1,97 @@
+import * as v from 'valibot';
+import { formatAddress, parseAddress } from '../address/address.ts';
+import { parseMac } from '../address/mac.ts';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import type { Attachment } from './attachment.ts';
+import { describeIssues } from './schema-issue.ts';
+
+/**
+ * How far an attachment has come. Only what is `attached` belongs to the node's plan; the other two are found at rest only
+ * where a process died, or a step failed, and are taken down.
+ */
+export type AttachmentPhase = 'attaching' | 'attached' | 'detaching';
+
+/** An attachment as it stands on disk. */
+export interface AttachmentRecord {
+  readonly phase: AttachmentPhase;
+  /** Names the boot of the host that the pod lives in. */
+  readonly boot: string;
+  /** Device and inode of the pod's network namespace: paths come to name other ones. */
+  readonly namespaceIdentity: string;
+  /** While `attaching`, its addresses are not known yet. */
+  readonly attachment: Attachment;
+}
+
+const VERSION = 1;
+
+const address = v.pipe(v.string(), v.transform(parseAddress));
+
+const bits = v.exactOptional(v.number());
+
+const attachmentSchema = v.object({
+  containerId: v.string(),
+  interfaceName: v.string(),
+  network: v.string(),
+  namespacePath: v.string(),
+  addresses: v.array(address),
+  hostLink: v.string(),
+  mac: v.pipe(v.string(), v.transform(parseMac)),
+  wiring: v.picklist(['point-to-point', 'bridge']),
+  mtu: v.number(),
+  pod: v.exactOptional(
+    v.object({ namespace: v.exactOptional(v.string()), name: v.string(), uid: v.exactOptional(v.string()) }),
+  ),
+  portMappings: v.array(
+    v.object({
+      hostPort: v.number(),
+      containerPort: v.number(),
+      protocol: v.picklist(['tcp', 'udp', 'sctp']),
+      hostIP: v.exactOptional(address),
+    }),
+  ),
+  bandwidth: v.exactOptional(v.object({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits })),
+  allowSpoofing: v.exactOptional(v.boolean()),
+});
+
+const recordSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    version: v.literal(VERSION, `is not ${VERSION}: a newer version wrote it`),
+    phase: v.picklist(['attaching', 'attached', 'detaching']),
+    boot: v.string(),
+    namespaceIdentity: v.string(),
+    attachment: attachmentSchema,
+  }),
+);
+
+/** The text of a record's file: JSON, addresses as text. */
+export function formatAttachmentRecord(record: AttachmentRecord): string {
+  const { attachment } = record;
+  const content = {
+    version: VERSION,
+    ...record,
+    attachment: {
+      ...attachment,
+      addresses: attachment.addresses.map(formatAddress),
+      portMappings: attachment.portMappings.map(({ hostIP, ...mapping }) => ({
+        ...mapping,
+        ...(hostIP !== undefined && { hostIP: formatAddress(hostIP) }),
+      })),
+    },
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+/** Reads what formatAttachmentRecord wrote. @throws FlatnetError `invalid`, naming the fields that are wrong */
+export function parseAttachmentRecord(text: string): AttachmentRecord {
+  const parsed = v.safeParse(recordSchema, text);
+  if (!parsed.success)
+    throw new FlatnetError({
+      operation: 'read attachment',
+      code: 'invalid',
+      message: describeIssues(parsed.issues),
+    });
+  const { version: _, ...record } = parsed.output;
+  return record;
+}
