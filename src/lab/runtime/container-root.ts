@@ -1,0 +1,147 @@
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import koffi from 'koffi';
+import { FlatnetError } from '../../error/flatnet-error.ts';
+import { checkCall, loadLibc } from '../../kernel/libc.ts';
+
+/** `sys/mount.h` */
+const MS_RDONLY = 0x1;
+const MS_NOSUID = 0x2;
+const MS_NODEV = 0x4;
+const MS_REMOUNT = 0x20;
+const MS_BIND = 0x1000;
+const MS_REC = 0x4000;
+const MNT_DETACH = 2;
+
+/** pivot_root(2) has no function in libc; its numbers are those of `asm/unistd.h`. */
+const SYS_PIVOT_ROOT = process.arch === 'x64' ? 155 : 41;
+
+/** Something of the host that a container sees at a path of its own. */
+export interface BindMount {
+  /** A file or directory of the host. */
+  readonly source: string;
+  /** Absolute, in the container. */
+  readonly target: string;
+  readonly readOnly?: boolean;
+}
+
+/**
+ * Gives this thread, which must be in a mount namespace of its own, a new root: a small tmpfs that shows the host's
+ * files, in which any path can be mounted on. A directory of the host that lacks a path to be mounted on becomes a tmpfs
+ * that shows the directory's entries one by one.
+ * @param staging a directory of the host to build it on
+ * @param directories paths that the container must have, made where they are missing
+ */
+export function buildContainerRoot(
+  staging: string,
+  mounts: readonly BindMount[],
+  directories: readonly string[],
+): void {
+  mkdirSync(staging, { recursive: true });
+  const root = new ContainerRoot(staging);
+  for (const directory of directories) root.place(directory, 'directory');
+  // Parents before what lies in them.
+  for (const mount of mounts.toSorted((left, right) => left.target.length - right.target.length)) root.bind(mount);
+  pivotRoot(staging);
+}
+
+class ContainerRoot {
+  readonly #staging: string;
+  /** Directories of the container that are tmpfs of ours, so that entries can be made in them. */
+  readonly #own = new Set<string>();
+
+  constructor(staging: string) {
+    this.#staging = staging;
+    this.#show('/');
+  }
+
+  bind({ source, target, readOnly = false }: BindMount): void {
+    const kind = kindOf(source);
+    if (kind === undefined)
+      throw new FlatnetError({
+        operation: 'mount volume',
+        code: 'not-found',
+        message: `${source} is not on the host`,
+        remedy: `make it before the pod starts, or drop the mount at ${target}`,
+      });
+    const place = this.place(target, kind === 'directory' ? 'directory' : 'file');
+    mount(source, place, null, MS_BIND | MS_REC, null);
+    // A bind mount takes its flags from a second call only; a user namespace may not take off those that it inherited.
+    if (readOnly) mount('none', place, null, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, null);
+  }
+
+  /** Makes sure that the container has a path. @returns where it is for now */
+  place(target: string, kind: 'directory' | 'file'): string {
+    const parts = path.posix.normalize(target).split('/').filter(Boolean);
+    let at = '/';
+    for (const [index, part] of parts.entries()) {
+      const next = this.#resolve(path.posix.join(at, part));
+      if (kindOf(this.#staging + next) === undefined) {
+        if (!this.#own.has(at)) this.#show(at);
+        this.#make(next, index === parts.length - 1 ? kind : 'directory');
+      }
+      at = next;
+    }
+    return this.#staging + at;
+  }
+
+  /** Follows symbolic links as they will be seen in the container: `/var/run` is `/run`. */
+  #resolve(target: string): string {
+    for (let links = 0; links < 40; links++) {
+      if (kindOf(this.#staging + target) !== 'link') return target;
+      const to = path.posix.resolve(path.posix.dirname(target), readlinkSync(this.#staging + target));
+      const parent = path.posix.dirname(to);
+      target = parent === '/' ? to : path.posix.join(this.#resolve(parent), path.posix.basename(to));
+    }
+    return target;
+  }
+
+  #make(target: string, kind: 'directory' | 'file'): void {
+    const place = this.#staging + target;
+    if (kind === 'file') closeSync(openSync(place, 'w'));
+    else {
+      mkdirSync(place);
+      this.#own.add(target);
+    }
+  }
+
+  /** Puts a tmpfs in place of a directory that shows the entries which it had. */
+  #show(directory: string): void {
+    const place = path.posix.join(this.#staging, directory);
+    mount('tmpfs', place, 'tmpfs', MS_NOSUID, 'mode=755,size=64m');
+    this.#own.add(directory);
+    for (const entry of readdirSync(directory)) {
+      const source = path.posix.join(directory, entry);
+      const target = path.posix.join(place, entry);
+      const kind = kindOf(source);
+      if (kind === undefined) continue;
+      if (kind === 'link') symlinkSync(readlinkSync(source), target);
+      else {
+        if (kind === 'directory') mkdirSync(target);
+        else closeSync(openSync(target, 'w'));
+        mount(source, target, null, MS_BIND | MS_REC, null);
+      }
+    }
+  }
+}
+
+function kindOf(file: string): 'directory' | 'file' | 'link' | undefined {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  return found.isSymbolicLink() ? 'link' : found.isDirectory() ? 'directory' : 'file';
+}
+
+function mount(source: string, target: string, type: string | null, flags: number, data: string | null): void {
+  checkCall('mount', loadLibc().mount(source, target, type, flags, data), `${source} on ${target}`);
+}
+
+let pivot: ((number: number, root: string, old: string) => number) | undefined;
+
+/** pivot_root(2), "pivot_root(".", ".")": the old root is stacked on the new one, and taken off it. */
+function pivotRoot(root: string): void {
+  pivot ??= koffi.load(null).func('syscall', 'int64_t', ['int64_t', 'str', 'str']);
+  process.chdir(root);
+  checkCall('pivot_root', pivot(SYS_PIVOT_ROOT, '.', '.'), root);
+  checkCall('unmount old root', loadLibc().umount2('.', MNT_DETACH));
+  process.chdir('/');
+}
