@@ -14,7 +14,7 @@ describe('NetworkNamespace', () => {
   it('runs an action inside and comes back, from nested runs and from errors too', (t) => {
     const home = own();
     const [first, second] = [newNamespace(t), newNamespace(t)];
-    runIn(first, 'ip', 'link', 'add', 'inside', 'type', 'dummy');
+    runIn(first, 'ip', 'link', 'add', 'inside', 'type', 'bridge');
     const seen = first.run(() => {
       const outer = own();
       const inner = second.run(own);

@@ -91,8 +91,8 @@ export class AttributeReader {
     return Uint8Array.from(this.bytes());
   }
 
-  /** The attributes inside, from `skip` bytes on. */
-  nested(skip = 0): AttributeReader {
-    return new AttributeReader(this.#buffer, this.offset + skip, this.offset + this.length);
+  /** The attributes inside; from `start` to `end` where a structure stands around them. */
+  nested(start = 0, end = this.length): AttributeReader {
+    return new AttributeReader(this.#buffer, this.offset + start, this.offset + end);
   }
 }

@@ -252,6 +252,12 @@ export class MessageBuilder {
     return this;
   }
 
+  /** Overwrites the 16-bit number at `offset`, for headers of structures that say how long they are. */
+  patch16(offset: number, value: number): this {
+    this.#words16[offset >> 1] = value;
+    return this;
+  }
+
   /** Takes back everything from `nest` on. */
   cancelNest(nest: number): this {
     this.#length = nest;
