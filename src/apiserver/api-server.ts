@@ -1,11 +1,16 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { clusterAdmission } from './admission/cluster-admission.ts';
+import { DEFAULT_SERVICE_RANGES, type ServiceRanges } from './admission/service-ranges.ts';
 import { handleRequest, TokenCheck } from './http/api-handler.ts';
 import type { HandlerContext } from './http/handler-context.ts';
+import { GarbageCollector } from './lifecycle/garbage-collector.ts';
+import { NamespaceLifecycle } from './lifecycle/namespace-lifecycle.ts';
 import type { RegistryContext } from './registry/registry-context.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { ObjectStore } from './store/object-store.ts';
 import type { PodStreams } from './streams/pod-streams.ts';
+import { type AdvertisedAddress, createSystemObjects, keepNamespacesFurnished } from './system-objects.ts';
 
 /** Where to listen: an address (port 0 is any), or a socket that is already bound. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -18,6 +23,10 @@ export interface ApiServerOptions {
   readonly tls?: ServerCredentials;
   /** How logs, exec, attach and port-forward reach into pods; without it they answer 503. */
   readonly podStreams?: PodStreams;
+  /** Where services get addresses and node ports from; 10.96.0.0/12 and 30000-32767 where not given. */
+  readonly services?: ServiceRanges;
+  /** Where pods reach this server: the endpoints of the service `kubernetes`, one a family. */
+  readonly advertise?: readonly AdvertisedAddress[];
   /** Objects to begin with; empty where not given. */
   readonly store?: ObjectStore;
   /** Closes the server. */
@@ -38,11 +47,15 @@ export interface ApiServer {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const stop = new AbortController();
   const store = options.store ?? new ObjectStore();
+  const ranges = options.services ?? DEFAULT_SERVICE_RANGES;
   const registry: RegistryContext = {
     store,
     now: options.now ?? Date.now,
-    admission: { admitCreate: () => [], admitUpdate: () => [] },
+    admission: clusterAdmission(store, ranges),
   };
+  const lifecycles = [new NamespaceLifecycle(registry), new GarbageCollector(registry)];
+  const stopFurnishing = keepNamespacesFurnished(registry, options.tls?.caCertificate);
+  createSystemObjects(registry, ranges, options.advertise ?? []);
   const context: HandlerContext = { registry, podStreams: options.podStreams, signal: stop.signal };
   const tokens = new TokenCheck(options.token);
   const servers = options.listen.map(() => createServer(context, tokens, options.tls));
@@ -53,6 +66,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
   const close = async (): Promise<void> => {
     stop.abort();
+    stopFurnishing();
+    for (const lifecycle of lifecycles) lifecycle.close();
     await Promise.all(servers.map(closeServer));
   };
   options.signal?.addEventListener('abort', () => void close(), { once: true });

@@ -23,7 +23,7 @@ export function handleSubresource(context: HandlerContext, on: SubresourceReques
     return handleObjects(context, on, 'status');
   }
   if (subresource === 'scale' && definition.scale) return handleScale(context, on);
-  if (subresource === 'finalize' && definition.plural === 'namespaces') return handleObjects(context, on, 'main');
+  if (subresource === 'finalize' && definition.plural === 'namespaces') return handleObjects(context, on, 'internal');
   if (definition.plural === 'pods') {
     switch (subresource) {
       case 'binding':
