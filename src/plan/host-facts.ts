@@ -1,6 +1,7 @@
 import type { Address } from '../address/address.ts';
 import type { Mac } from '../address/mac.ts';
 import type { InterfaceAddress, Prefix } from '../address/prefix.ts';
+import type { TableFamily } from '../netfilter/node.ts';
 
 /** What a Node object does not say of its host: read on a node, declared in a file where there is none. */
 export interface HostFacts {
@@ -10,10 +11,17 @@ export interface HostFacts {
   readonly foreignAddresses: readonly { readonly device: string; readonly address: InterfaceAddress }[];
   /** Routes that are not ours: next hops for planning, conflicts for checking. */
   readonly foreignRoutes: readonly ForeignRoute[];
-  /** Whether the FORWARD hook of a foreign table drops by policy, and which. */
-  readonly forwardDropped: readonly { readonly table: string; readonly chain: string }[];
+  /** Foreign chains at the forward hook that drop by policy. */
+  readonly forwardDropped: readonly ForwardDrop[];
   /** br_netfilter is there (net.bridge.bridge-nf-call-iptables exists). */
   readonly bridgeNetfilter: boolean;
+}
+
+/** A foreign chain that drops what no rule of its accepts. */
+export interface ForwardDrop {
+  readonly family: TableFamily;
+  readonly table: string;
+  readonly chain: string;
 }
 
 export interface Uplink {
@@ -23,6 +31,8 @@ export interface Uplink {
   readonly mtu: number;
   readonly up: boolean;
   readonly addresses: readonly InterfaceAddress[];
+  /** It gets its default route by router advertisement as long as it doesn't forward (accept_ra is 1). */
+  readonly acceptsRouterAdvertisements?: boolean;
 }
 
 export interface ForeignRoute {

@@ -3,6 +3,7 @@ import type { Family } from '../address/family.ts';
 import type { Mac } from '../address/mac.ts';
 import type { Prefix } from '../address/prefix.ts';
 import type { Attachment, Wiring } from '../cni/attachment.ts';
+import type { ForwardDrop } from './host-facts.ts';
 
 /** What a node must do, in neutral terms: nothing of netfilter, netlink or tables is in it. */
 export interface NodePlan {
@@ -20,6 +21,8 @@ export interface NodePlan {
   readonly attachments: readonly Attachment[];
   readonly masquerade: MasqueradePlan;
   readonly forward: ForwardPlan;
+  /** Uplinks that must go on accepting router advertisements once the host forwards. */
+  readonly advertisedUplinks: readonly string[];
 }
 
 /** A vxlan device in flannel's format: `flannel.1` for IPv4, `flannel-v6.1` for IPv6. */
@@ -77,4 +80,6 @@ export interface MasqueradePlan {
 /** `leave`: a foreign FORWARD policy is only reported. `insert`: one marked rule lets pods' packets pass it. */
 export interface ForwardPlan {
   readonly mode: 'leave' | 'insert';
+  /** The foreign chains that drop by policy. */
+  readonly drops: readonly ForwardDrop[];
 }

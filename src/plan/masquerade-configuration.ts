@@ -1,0 +1,56 @@
+import * as v from 'valibot';
+import { parse, stringify } from 'yaml';
+import { formatPrefix, type Prefix, parsePrefix } from '../address/prefix.ts';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import { parseBySchema, parsedText } from '../error/schema.ts';
+
+/** ip-masq-agent's configuration file. */
+export interface MasqueradeConfiguration {
+  /** Destinations that pods reach under their own addresses. */
+  readonly nonMasqueradeCIDRs: readonly Prefix[];
+  /** Link-local destinations, 169.254.0.0/16 and fe80::/10, are masqueraded too. */
+  readonly masqLinkLocal: boolean;
+  readonly masqLinkLocalIPv6: boolean;
+  /** How often ip-masq-agent reads the file; we read it when it changes. Kept as it is written: `60s`. */
+  readonly resyncInterval: string;
+}
+
+/** What ip-masq-agent takes where the file doesn't say: RFC 1918. */
+const DEFAULT_CIDRS: readonly Prefix[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(parsePrefix);
+
+/** Not strict: ip-masq-agent passes over fields that it doesn't know, and its files must stay usable. */
+const schema = v.object({
+  nonMasqueradeCIDRs: v.optional(v.nullable(v.array(parsedText(parsePrefix)))),
+  masqLinkLocal: v.optional(v.boolean(), false),
+  masqLinkLocalIPv6: v.optional(v.boolean(), false),
+  resyncInterval: v.optional(v.string(), '60s'),
+});
+
+/**
+ * Parses the file, YAML or JSON; an empty one has all defaults, an empty list is a list of nothing.
+ * @throws FlatnetError `invalid`
+ */
+export function parseMasqueradeConfiguration(text: string): MasqueradeConfiguration {
+  const operation = 'read ip-masq-agent configuration';
+  const { nonMasqueradeCIDRs, ...rest } = parseBySchema(operation, schema, parseYaml(operation, text) ?? {});
+  return { nonMasqueradeCIDRs: nonMasqueradeCIDRs ?? DEFAULT_CIDRS, ...rest };
+}
+
+function parseYaml(operation: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new FlatnetError({
+      operation,
+      code: 'invalid',
+      message: `the file is neither YAML nor JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      remedy: 'write it like `nonMasqueradeCIDRs: [10.0.0.0/8]`',
+      cause,
+    });
+  }
+}
+
+/** The file's text, as YAML. */
+export function formatMasqueradeConfiguration(configuration: MasqueradeConfiguration): string {
+  return stringify({ ...configuration, nonMasqueradeCIDRs: configuration.nonMasqueradeCIDRs.map(formatPrefix) });
+}
