@@ -21,12 +21,12 @@ export type CniErrorKind = keyof typeof CNI_ERROR_CODES;
 const KIND_OF_CODE: Readonly<Record<ErrorCode, CniErrorKind>> = {
   usage: 'invalid environment',
   invalid: 'invalid configuration',
-  'not-found': 'unknown container',
+  'not-found': 'failed',
   conflict: 'failed',
   exhausted: 'try again later',
   unavailable: 'try again later',
   permission: 'io',
-  unsupported: 'unsupported field',
+  unsupported: 'failed',
   timeout: 'try again later',
   io: 'io',
 };

@@ -1,0 +1,121 @@
+/** Stand-ins for tests of the protocol: a pod network that keeps in memory what it was told. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { parseAddress } from '../address/address.ts';
+import { parsePrefix } from '../address/prefix.ts';
+import { AddressStore } from '../ipam/address-store.ts';
+import type { Attachment } from './attachment.ts';
+import { AttachmentLifecycle } from './attachment-lifecycle.ts';
+import { AttachmentStore } from './attachment-store.ts';
+import { type CniOutcome, CniService } from './cni-service.ts';
+import type { DetachTarget, PodNetwork, Readiness } from './pod-network.ts';
+
+export const READY: Readiness = {
+  state: 'ready',
+  parameters: {
+    podPrefixes: [parsePrefix('10.244.3.0/29'), parsePrefix('fd00:10:244:3::/64')],
+    wiring: 'point-to-point',
+    mtu: 1450,
+    gateways: [parseAddress('169.254.1.1'), parseAddress('fe80::1')],
+  },
+};
+
+/** Wires nothing; remembers, and fails when told to. */
+export class RememberingNetwork implements PodNetwork {
+  state: Readiness = READY;
+  readonly wired = new Map<string, Attachment>();
+  readonly detached: DetachTarget[] = [];
+  readonly annotations = new Map<string, Readonly<Record<string, string>>>();
+  /** Awaited, and so able to fail, before a step is done. */
+  before: (step: 'attach' | 'detach' | 'check', containerId: string) => Promise<void> = async () => {};
+
+  readiness(): Readiness {
+    return this.state;
+  }
+
+  async podAnnotations(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined> {
+    return this.annotations.get(`${namespace}/${name}`);
+  }
+
+  async attach(attachment: Attachment): Promise<void> {
+    await this.before('attach', attachment.containerId);
+    this.wired.set(attachment.hostLink, attachment);
+  }
+
+  async detach(target: DetachTarget): Promise<void> {
+    await this.before('detach', target.containerId);
+    this.detached.push(target);
+    this.wired.delete(target.hostLink);
+  }
+
+  async check(attachment: Attachment): Promise<void> {
+    await this.before('check', attachment.containerId);
+  }
+
+  async isWired(attachment: Attachment): Promise<boolean> {
+    return this.wired.has(attachment.hostLink);
+  }
+}
+
+/** A CNI service on directories of its own, whose namespaces are names that the test says exist. */
+export class ServiceFixture {
+  readonly network = new RememberingNetwork();
+  readonly directory: string;
+  /** Path → identity. */
+  readonly namespaces = new Map<string, string>();
+  readonly outcomes: CniOutcome[] = [];
+  boot = 'first boot';
+  bootedAt = 0;
+
+  constructor(t: TestContext) {
+    this.directory = mkdtempSync(path.join(tmpdir(), 'flatnet-cni-'));
+    t.after(() => rmSync(this.directory, { recursive: true, force: true }));
+  }
+
+  get addresses(): AddressStore {
+    return new AddressStore({ directory: path.join(this.directory, 'networks/flatnet') });
+  }
+
+  get attachments(): AttachmentStore {
+    return AttachmentStore.open(path.join(this.directory, 'attachments'));
+  }
+
+  /** As a new agent would start it: from what is on disk. */
+  start(): { readonly service: CniService; readonly lifecycle: AttachmentLifecycle } {
+    const { network, addresses, attachments, boot, bootedAt } = this;
+    const identifyNamespace = (file: string) => this.namespaces.get(file);
+    const lifecycle = new AttachmentLifecycle({ network, addresses, attachments, boot, bootedAt, identifyNamespace });
+    const onOutcome = (outcome: CniOutcome) => this.outcomes.push(outcome);
+    return {
+      lifecycle,
+      service: new CniService({ network, addresses, lifecycle, networkName: 'flatnet', onOutcome }),
+    };
+  }
+
+  /** Makes a namespace for a container and gives its path. */
+  addNamespace(containerId: string): string {
+    const file = `/run/netns/${containerId}`;
+    this.namespaces.set(file, `identity of ${containerId}`);
+    return file;
+  }
+}
+
+/** CNI_ variables of a request about `eth0`. */
+export function environmentOf(command: string, containerId: string, more: Readonly<Record<string, string>> = {}) {
+  return {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: containerId,
+    CNI_IFNAME: 'eth0',
+    CNI_NETNS: `/run/netns/${containerId}`,
+    CNI_ARGS: '',
+    CNI_PATH: '/opt/cni/bin',
+    ...more,
+  };
+}
+
+/** The configuration of network `flatnet` as stdin text. */
+export function configurationOf(cniVersion: string, more: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({ cniVersion, name: 'flatnet', type: 'flatnet', ...more });
+}

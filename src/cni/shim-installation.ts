@@ -1,0 +1,175 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import { replaceFile } from '../kernel/atomic-file.ts';
+
+const run = promisify(execFile);
+
+const C_SOURCE = path.join(import.meta.dirname, 'shim/flatnet-cni.c');
+const SCRIPT = path.join(import.meta.dirname, 'shim/flatnet-cni.cjs');
+const FLAGS = ['-std=c11', '-O2', '-s', '-Wall'];
+/** Static starts in half the time; not every machine has a static C library. */
+const LINKAGE = [['-static'], []];
+const COMPILERS = ['cc', 'gcc', 'clang'];
+
+/** Without a final NUL: `BINPRM_BUF_SIZE` of `linux/binfmts.h`, and what older kernels than 5.1 read of a first line. */
+const LONGEST_FIRST_LINE = 127;
+
+export interface ShimOptions {
+  /** Where runtimes look for plugins; usually /opt/cni/bin. */
+  readonly directory: string;
+  /** Where compiled shims are kept, by what they were compiled from. */
+  readonly cacheDirectory: string;
+  /** The agent's socket, as the runtime's mount namespace sees it. */
+  readonly socket: string;
+  /** Seconds that the shim waits for an agent that is away. */
+  readonly wait: number;
+  /** Of the executable, and the `type` in network configurations. */
+  readonly name?: string;
+  /** A shim that came built, as in packages and images. */
+  readonly prebuilt?: string;
+  /** Compilers to try; none: the script is installed. */
+  readonly compilers?: readonly string[];
+}
+
+export interface InstalledShim {
+  readonly kind: 'prebuilt' | 'compiled' | 'script';
+  readonly file: string;
+}
+
+/** Puts the CNI executable and its settings into a runtime's plugin directory, each by an atomic rename. */
+export async function installShim(options: ShimOptions): Promise<InstalledShim> {
+  const { directory, name = 'flatnet', socket, wait } = options;
+  mkdirSync(directory, { recursive: true });
+  const file = path.join(directory, name);
+  // The settings first: an executable without them would talk to another socket.
+  replaceFile(`${file}.conf`, `socket=${socket}\nwait=${wait}\n`);
+  const shim = await readShim(options);
+  if (!hasContent(file, shim.content)) replaceFile(file, shim.content, { mode: 0o755 });
+  return { kind: shim.kind, file };
+}
+
+/**
+ * Makes the shim serve as the `loopback` plugin too, which containerd wants beside every other: where there is none.
+ * @returns whether it was missing
+ */
+export function installLoopback(directory: string, name = 'flatnet'): boolean {
+  const file = path.join(directory, 'loopback');
+  if (existsSync(file)) return linkTarget(file) === name;
+  symlinkSync(name, file);
+  return true;
+}
+
+/** Removes what installShim and installLoopback put there. */
+export function removeShim(directory: string, name = 'flatnet'): void {
+  const loopback = path.join(directory, 'loopback');
+  if (linkTarget(loopback) === name) rmSync(loopback);
+  for (const suffix of ['', '.conf']) rmSync(path.join(directory, `${name}${suffix}`), { force: true });
+}
+
+function linkTarget(file: string): string | undefined {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readShim({ prebuilt, compilers = COMPILERS, cacheDirectory }: ShimOptions) {
+  if (prebuilt !== undefined) return { kind: 'prebuilt', content: readFileSync(prebuilt) } as const;
+  const compiled = await compileShim(cacheDirectory, compilers);
+  if (compiled !== undefined) return { kind: 'compiled', content: readFileSync(compiled) } as const;
+  return { kind: 'script', content: Buffer.from(renderScript(readFileSync(SCRIPT, 'utf8'))) } as const;
+}
+
+/**
+ * The compiled shim, from the cache where it was compiled before; undefined where nothing compiles it.
+ * @returns the path of the executable
+ */
+export async function compileShim(
+  cacheDirectory: string,
+  compilers: readonly string[] = COMPILERS,
+): Promise<string | undefined> {
+  const hash = createHash('sha256')
+    .update(readFileSync(C_SOURCE))
+    .update(JSON.stringify([FLAGS, process.arch]));
+  const file = path.join(cacheDirectory, `flatnet-cni-${hash.digest('hex').slice(0, 16)}`);
+  if (compilers.length === 0) return undefined;
+  if (existsSync(file)) return file;
+  mkdirSync(cacheDirectory, { recursive: true });
+  const scratch = mkdtempSync(path.join(cacheDirectory, '.compile-'));
+  try {
+    const output = path.join(scratch, 'flatnet-cni');
+    for (const compiler of compilers.filter(isOnPath))
+      for (const linkage of LINKAGE)
+        if (await compiles(compiler, [...FLAGS, ...linkage, '-o', output, C_SOURCE], output)) {
+          renameSync(output, file);
+          return file;
+        }
+    return undefined;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Whether the compiler makes something that runs: it must answer VERSION with no agent there. */
+async function compiles(compiler: string, flags: readonly string[], output: string): Promise<boolean> {
+  try {
+    await run(compiler, [...flags]);
+    chmodSync(output, 0o755);
+    const started = run(output, [], { env: { CNI_COMMAND: 'VERSION' } });
+    started.child.stdin?.end();
+    const { stdout } = await started;
+    return stdout.includes('supportedVersions');
+  } catch {
+    return false;
+  }
+}
+
+function isOnPath(command: string): boolean {
+  return (process.env.PATH ?? '').split(path.delimiter).some((directory) => {
+    try {
+      accessSync(path.join(directory, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The script with this Node in its first line: a runtime's own environment may hold none, or an old one. */
+function renderScript(source: string): string {
+  const firstLine = `#!${process.execPath}`;
+  if (firstLine.length > LONGEST_FIRST_LINE || /\s/.test(process.execPath))
+    throw new FlatnetError({
+      operation: 'install CNI executable',
+      code: 'unsupported',
+      message: `the path of Node, ${process.execPath}, cannot stand in the first line of a script`,
+      remedy: 'install a C compiler, or Node at a path that is short and holds no spaces',
+    });
+  return `${firstLine}\n${source}`;
+}
+
+function hasContent(file: string, content: Uint8Array): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return readFileSync(file).equals(content);
+  } catch {
+    return false;
+  }
+}
