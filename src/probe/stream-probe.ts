@@ -30,7 +30,9 @@ export function startStreamProbe(
 ): RunningProbe {
   let fd: number;
   try {
-    fd = namespace.run(() => connectStream(target.to, target.source));
+    fd = namespace.run(() =>
+      connectStream(target.to, { reset: true, ...(target.source !== undefined && { source: target.source }) }),
+    );
   } catch (error) {
     done(failureOfError(error));
     return { cancel: () => undefined, repeat: () => undefined };

@@ -88,15 +88,14 @@ function findProgram(name: string, searchPath: string, workingDirectory: string)
     : searchPath.split(':').map((directory) => path.join(directory || '.', name));
   let denied = false;
   for (const candidate of candidates) {
-    const found = statSync(candidate, { throwIfNoEntry: false });
-    if (found === undefined) continue;
     try {
+      const isFile = statSync(candidate).isFile();
       accessSync(candidate, constants.X_OK);
-      if (found.isFile()) return candidate;
-    } catch {
-      // Denied, as a directory is.
+      if (isFile) return candidate;
+      denied = true;
+    } catch (error) {
+      denied ||= error instanceof Error && 'code' in error && error.code === 'EACCES';
     }
-    denied = true;
   }
   const why = denied
     ? 'permission denied'

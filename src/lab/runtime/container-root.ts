@@ -16,6 +16,15 @@ const MNT_DETACH = 2;
 /** pivot_root(2) has no function in libc; its numbers are those of `asm/unistd.h`. */
 const SYS_PIVOT_ROOT = process.arch === 'x64' ? 155 : 41;
 
+/** Devices of a container, as the OCI runtime specification lists them ("Default Devices"). */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx'];
+const DEVICE_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+] as const;
+
 /** Something of the host that a container sees at a path of its own. */
 export interface BindMount {
   /** A file or directory of the host. */
@@ -53,6 +62,7 @@ class ContainerRoot {
   constructor(staging: string) {
     this.#staging = staging;
     this.#show('/');
+    this.#makeDevices();
   }
 
   bind({ source, target, readOnly = false }: BindMount): void {
@@ -103,6 +113,23 @@ class ContainerRoot {
       mkdirSync(place);
       this.#own.add(target);
     }
+  }
+
+  /** A /dev of its own with the devices that every container has; nothing made in it is left behind. */
+  #makeDevices(): void {
+    const place = `${this.#staging}/dev`;
+    mount('tmpfs', place, 'tmpfs', MS_NOSUID, 'mode=755,size=64m');
+    this.#own.add('/dev');
+    for (const name of DEVICES) {
+      if (kindOf(`/dev/${name}`) === undefined) continue;
+      closeSync(openSync(`${place}/${name}`, 'w'));
+      mount(`/dev/${name}`, `${place}/${name}`, null, MS_BIND, null);
+    }
+    mkdirSync(`${place}/pts`);
+    mount('/dev/pts', `${place}/pts`, null, MS_BIND | MS_REC, null);
+    mkdirSync(`${place}/shm`);
+    mount('tmpfs', `${place}/shm`, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=1777,size=64m');
+    for (const [name, target] of DEVICE_LINKS) symlinkSync(target, `${place}/${name}`);
   }
 
   /** Puts a tmpfs in place of a directory that shows the entries which it had. */

@@ -55,15 +55,22 @@ export function acceptStream(listener: number): { readonly fd: number; readonly 
   return fd < 0 ? undefined : { fd, peer: decodeSocketAddress(address) };
 }
 
+export interface ConnectOptions {
+  /** Absent: the source that the kernel selects. */
+  readonly source?: Address;
+  /** Closing it resets the connection, so that thousands of them leave no TIME_WAIT behind. */
+  readonly reset: boolean;
+}
+
 /**
- * Begins to connect in the namespace that the thread is in, from `source` where given. Closing it resets the
- * connection, so that thousands of them leave no TIME_WAIT behind. The caller closes the descriptor.
+ * Begins to connect in the namespace that the thread is in; the descriptor is writable when it has connected or failed.
+ * The caller closes it.
  * @throws FlatnetError with the errno of bind(2) or connect(2)
  */
-export function connectStream(to: SocketAddress, source?: Address): number {
+export function connectStream(to: SocketAddress, { source, reset }: ConnectOptions): number {
   const fd = openStream(to.address.family);
   try {
-    setOption(fd, SOL_SOCKET, SO_LINGER, 1, 0);
+    if (reset) setOption(fd, SOL_SOCKET, SO_LINGER, 1, 0);
     if (source !== undefined) bindSocket(fd, { address: source, port: 0 });
     const address = encodeSocketAddress(to);
     if (loadLibc().connect(fd, address, address.length) < 0) {
