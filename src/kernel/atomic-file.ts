@@ -48,15 +48,15 @@ export function readFileIfPresent(file: string): string | undefined {
   }
 }
 
-/** Removes a file durably; false where there was none. */
-export function removeFileIfPresent(file: string): boolean {
+/** Removes a file; false where there was none. */
+export function removeFileIfPresent(file: string, options: Pick<FileOptions, 'durable'> = {}): boolean {
   try {
     unlinkSync(file);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
-  syncDirectory(path.dirname(file));
+  if (options.durable !== false) syncDirectory(path.dirname(file));
   return true;
 }
 

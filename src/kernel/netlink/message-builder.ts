@@ -23,7 +23,8 @@ export class MessageBuilder {
   #words32: Uint32Array<ArrayBuffer>;
   #length = 0;
   #message = -1;
-  #count = 0;
+  /** Where the messages begin. */
+  readonly #starts: number[] = [];
 
   constructor(capacity = 4096) {
     const buffer = new ArrayBuffer((capacity + 3) & ~3);
@@ -36,7 +37,15 @@ export class MessageBuilder {
   reset(): this {
     this.#length = 0;
     this.#message = -1;
-    this.#count = 0;
+    this.#starts.length = 0;
+    return this;
+  }
+
+  /** Forgets all messages from the `count`-th on, ended or not. */
+  truncate(count: number): this {
+    this.#length = this.#starts[count] ?? this.#length;
+    this.#starts.length = Math.min(this.#starts.length, count);
+    this.#message = this.#starts.at(-1) ?? -1;
     return this;
   }
 
@@ -47,7 +56,7 @@ export class MessageBuilder {
 
   /** How many messages have been begun. */
   get count(): number {
-    return this.#count;
+    return this.#starts.length;
   }
 
   /** All messages: a window on the buffer, good until the next call. */
@@ -78,7 +87,7 @@ export class MessageBuilder {
     this.#words32[(at + 12) >> 2] = 0;
     this.#message = at;
     this.#length = at + MESSAGE_HEADER_LENGTH;
-    return this.#count++;
+    return this.#starts.push(at) - 1;
   }
 
   /** Ends the message begun last. */

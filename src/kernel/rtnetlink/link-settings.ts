@@ -47,6 +47,7 @@ export interface LinkContext {
   readonly names: LinkNames;
   /** Descriptor of the namespace that a veth pair's other end is made in. */
   readonly peerNamespace?: number;
+  readonly group?: number;
 }
 
 /**
@@ -58,6 +59,7 @@ export function encodeNewLink(builder: MessageBuilder, link: OwnedLink, context:
   writeLinkHeader(builder, 0, 0, 0);
   writeIdentity(builder, link.name, link.mtu, link.mac);
   if (link.master !== undefined) builder.u32(IFLA_MASTER, context.names.indexOf(link.master));
+  if (context.group !== undefined) builder.u32(IFLA_GROUP, context.group);
   const information = builder.beginNest(IFLA_LINKINFO);
   builder.string(IFLA_INFO_KIND, link.kind.kind);
   const data = builder.beginNest(IFLA_INFO_DATA);

@@ -55,14 +55,50 @@ export function readLinks(socket: NetlinkSocket): LinkTable {
   );
 }
 
-/** Index of a link by a question of its own (about 8 µs). @throws FlatnetError `not-found` */
-export function readLinkIndex(socket: NetlinkSocket, name: string): number {
+/** A link by a question of its own (about 8 µs); undefined where there is none of that name. */
+export function readLink(socket: NetlinkSocket, name: string): DecodedLink | undefined {
   const builder = new MessageBuilder(64);
   encodeLinkQuery(builder, name);
-  let index: number | undefined;
+  let decoded: DecodedLink | undefined;
   const [failure] = socket.exchange(builder, (message) => {
-    if (message.type === RTM_NEWLINK) index = message.buffer.readInt32LE(message.start + 4);
+    if (message.type === RTM_NEWLINK) decoded = decodeLink(message);
   });
-  if (index !== undefined) return index;
-  throw failure === undefined || failure.error.code === 'not-found' ? noSuchLink(name) : failure.error;
+  if (failure !== undefined && failure.error.code !== 'not-found') throw failure.error;
+  return decoded;
+}
+
+/** @throws FlatnetError `not-found` */
+export function readLinkIndex(socket: NetlinkSocket, name: string): number {
+  const index = readLink(socket, name)?.link.index;
+  if (index === undefined) throw noSuchLink(name);
+  return index;
+}
+
+/** Links of a namespace, asked for one at a time and remembered: for work on few of many. */
+export class LinkLookup implements LinkNames {
+  readonly #socket: NetlinkSocket;
+  readonly #indices = new Map<string, number>();
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  indexOf(name: string): number {
+    let index = this.#indices.get(name);
+    if (index === undefined) {
+      index = readLinkIndex(this.#socket, name);
+      this.#indices.set(name, index);
+    }
+    return index;
+  }
+
+  nameOf(index: number): string {
+    for (const [name, known] of this.#indices) if (known === index) return name;
+    return unknownLinkName(index);
+  }
+
+  /** A link was made, or is there no more. */
+  forget(name: string): void {
+    this.#indices.delete(name);
+  }
 }

@@ -8,6 +8,7 @@ import {
   NLM_F_ACK,
   NLM_F_CREATE,
   NLM_F_DUMP,
+  NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
 } from '../netlink/message.ts';
@@ -51,11 +52,13 @@ const SCOPES: Readonly<Record<RouteScope, number>> = { global: 0, site: 200, lin
 const SCOPE_NAMES = new Map(Object.entries(SCOPES).map(([name, number]) => [number, name as RouteScope]));
 
 /**
- * Writes an RTM_NEWROUTE that adds the route, or replaces that of the same table, destination and metric. An IPv6 route
- * of metric 0 gets 1024 from the kernel.
+ * Writes an RTM_NEWROUTE. The kernel tells routes apart by table, destination and metric, and not by who made them: so `add`
+ * fails with EEXIST where there is one, and `replace` may replace somebody else's. An IPv6 route of metric 0 gets 1024
+ * from the kernel.
  */
-export function encodeRoute(builder: MessageBuilder, route: Route, names: LinkNames): void {
-  builder.begin(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+export function encodeRoute(builder: MessageBuilder, route: Route, names: LinkNames, mode: 'add' | 'replace'): void {
+  const modeFlag = mode === 'add' ? NLM_F_EXCL : NLM_F_REPLACE;
+  builder.begin(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | modeFlag);
   writeRoute(builder, route, names);
   if (route.mtu !== undefined) {
     const metrics = builder.beginNest(RTA_METRICS);
