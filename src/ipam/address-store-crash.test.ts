@@ -1,46 +1,16 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { formatAddress } from '../address/address.ts';
 import { parsePrefix } from '../address/prefix.ts';
 import { AddressStore } from './address-store.ts';
+import { runCutOff } from './disk-cut.ts';
 
 const prefixes = [parsePrefix('10.0.0.0/29'), parsePrefix('fd00::/64')];
 const before = { containerId: 'before', interfaceName: 'eth0' };
 const crashing = { containerId: 'crashing', interfaceName: 'eth0' };
-
-const MUTATIONS = ['mkdirSync', 'fchmodSync', 'writeFileSync', 'linkSync', 'unlinkSync', 'renameSync'] as const;
-
-/**
- * Runs an action that is cut off before its `survived + 1`-th change to the disk: from there on no change happens, those
- * of cleanups included, just as if the process had been killed. Opening a file is what a writer does first; the file that
- * it leaves is covered by the cut before the write.
- * @returns whether the action got to its end
- */
-async function runCutOff(survived: number, action: () => Promise<unknown>): Promise<boolean> {
-  let changes = 0;
-  const originals = MUTATIONS.map((name) => [name, fs[name]] as const);
-  for (const [name, original] of originals) {
-    const cut = (...values: unknown[]): unknown => {
-      if (changes++ >= survived) throw new Error('the process is dead');
-      return Reflect.apply(original, fs, values);
-    };
-    Object.assign(fs, { [name]: cut });
-  }
-  syncBuiltinESMExports();
-  try {
-    await action();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    for (const [name, original] of originals) Object.assign(fs, { [name]: original });
-    syncBuiltinESMExports();
-  }
-}
 
 /** What must hold of the directory at any instant: every file that bears an address is whole. */
 function checkComplete(directory: string): void {
