@@ -34,6 +34,15 @@ function subresourcesOf(definition: ResourceDefinition): readonly Subresource[] 
       { ...own, name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
     );
   }
+  if (definition.plural === 'serviceaccounts') {
+    found.push({
+      name: 'token',
+      kind: 'TokenRequest',
+      group: 'authentication.k8s.io',
+      version: 'v1',
+      verbs: ['create'],
+    });
+  }
   if (definition.plural === 'namespaces') found.push({ ...own, name: 'finalize', verbs: ['update'] });
   if (definition.scale) {
     found.push({

@@ -12,6 +12,7 @@ import type { JsonObject } from '../json-value.ts';
 import { methodNotAllowed, unauthorized, unknownResource } from '../status-error.ts';
 import type { HandlerContext } from './handler-context.ts';
 import { parseAccept } from './media-type.ts';
+import { handleOpenApi } from './openapi-handler.ts';
 import { parseRequestTarget } from './request-target.ts';
 import { handleObjects } from './resource-handler.ts';
 import { sendError, sendJson, sendText } from './respond.ts';
@@ -69,6 +70,10 @@ function handleDocument(path: string, request: IncomingMessage, response: Server
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
   if (path === '/healthz' || path === '/livez' || path === '/readyz') {
     sendText(response, 200, 'ok', 'text/plain; charset=utf-8');
+    return;
+  }
+  if (path.startsWith('/openapi/')) {
+    handleOpenApi(path, request, response);
     return;
   }
   if (path === '/api' || path === '/apis') {

@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue, numberAt, objectAt } from '../json-value.ts';
 import { bindPod } from '../registry/bind.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { patchedDocument } from '../registry/patch.ts';
+import { timestamp } from '../registry/registry-context.ts';
 import { replaceScale, scaleOf } from '../registry/scale.ts';
 import { badRequest, methodNotAllowed, unknownResource } from '../status-error.ts';
 import { sendLogs } from '../streams/log-response.ts';
@@ -24,6 +25,7 @@ export function handleSubresource(context: HandlerContext, on: SubresourceReques
   }
   if (subresource === 'scale' && definition.scale) return handleScale(context, on);
   if (subresource === 'finalize' && definition.plural === 'namespaces') return handleObjects(context, on, 'internal');
+  if (subresource === 'token' && definition.plural === 'serviceaccounts') return handleTokenRequest(context, on);
   if (definition.plural === 'pods') {
     switch (subresource) {
       case 'binding':
@@ -79,6 +81,22 @@ async function handleEviction(context: HandlerContext, on: SubresourceRequest): 
   const options = parseDeleteOptions(on.query, isJsonObject(eviction) ? eviction.deleteOptions : undefined);
   deleteObject(context.registry, on.definition, on.namespace, on.name, options);
   sendJson(on.response, 201, success());
+}
+
+/** There is one token, and who asks has it. */
+async function handleTokenRequest(context: HandlerContext, on: SubresourceRequest): Promise<void> {
+  if (on.request.method !== 'POST') throw methodNotAllowed();
+  const request = await bodyOf(on);
+  findStored(context, on);
+  const seconds = numberAt(request, 'spec', 'expirationSeconds') ?? 3600;
+  const expirationTimestamp = timestamp(context.registry.now() + seconds * 1000);
+  const token = /^Bearer (.+)$/.exec(on.request.headers.authorization ?? '')?.[1] ?? '';
+  const described = { kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: { name: on.name } };
+  sendJson(on.response, 201, {
+    ...described,
+    spec: objectAt(request, 'spec') ?? {},
+    status: { token, expirationTimestamp },
+  });
 }
 
 function success(): JsonObject {

@@ -40,7 +40,7 @@ export function createDecoded(
   const name = stringAt(object.metadata, 'name') ?? '';
   const rules = kindRules(definition.storage);
   beginMetadata(context, definition, object);
-  if (definition.status && definition.storage !== 'nodes') delete object.status;
+  if (definition.status && definition.storage !== 'nodes') object.status = {};
   rules.applyDefaults?.(object);
   rules.prepareCreate?.(object);
   const problems: FieldProblem[] = [...validateMetadata(definition, object)];

@@ -1,65 +1,68 @@
 /** Types of `apps/v1`, in the notation of type-notation.ts. */
 export const APPS_TYPES = `
 ControllerRevision:
-  apiVersion string; data any; kind string; metadata meta.ObjectMeta; revision! int64
+  apiVersion string; data=2 any; kind string; metadata=1 meta.ObjectMeta; revision=3! int64
 DaemonSet:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec DaemonSetSpec; status DaemonSetStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 DaemonSetSpec; status=3 DaemonSetStatus
 DaemonSetCondition:
-  lastTransitionTime time; message string; reason string; status! string; type! string
+  lastTransitionTime=3 time; message=5 string; reason=4 string; status=2! string; type=1! string
 DaemonSetSpec:
-  minReadySeconds int32; revisionHistoryLimit int32; selector! meta.LabelSelector; template! core.PodTemplateSpec;
-  updateStrategy DaemonSetUpdateStrategy
+  minReadySeconds=4 int32; revisionHistoryLimit=6 int32; selector=1! meta.LabelSelector;
+  template=2! core.PodTemplateSpec; updateStrategy=3 DaemonSetUpdateStrategy
 DaemonSetStatus:
-  collisionCount int32; conditions []DaemonSetCondition merge=type; currentNumberScheduled! int32;
-  desiredNumberScheduled! int32; numberAvailable int32; numberMisscheduled! int32; numberReady! int32;
-  numberUnavailable int32; observedGeneration int64; updatedNumberScheduled int32
+  collisionCount=9 int32; conditions=10 []DaemonSetCondition merge=type; currentNumberScheduled=1! int32;
+  desiredNumberScheduled=3! int32; numberAvailable=7 int32; numberMisscheduled=2! int32; numberReady=4! int32;
+  numberUnavailable=8 int32; observedGeneration=5 int64; updatedNumberScheduled=6 int32
 DaemonSetUpdateStrategy:
-  rollingUpdate RollingUpdateDaemonSet; type string
+  rollingUpdate=2 RollingUpdateDaemonSet; type=1 string
 Deployment:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec DeploymentSpec; status DeploymentStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 DeploymentSpec; status=3 DeploymentStatus
 DeploymentCondition:
-  lastTransitionTime time; lastUpdateTime time; message string; reason string; status! string; type! string
+  lastTransitionTime=7 time; lastUpdateTime=6 time; message=5 string; reason=4 string; status=2! string;
+  type=1! string
 DeploymentSpec:
-  minReadySeconds int32; paused bool; progressDeadlineSeconds int32; replicas int32; revisionHistoryLimit int32;
-  selector! meta.LabelSelector; strategy DeploymentStrategy retainKeys; template! core.PodTemplateSpec
+  minReadySeconds=5 int32; paused=7 bool; progressDeadlineSeconds=9 int32; replicas=1 int32;
+  revisionHistoryLimit=6 int32; selector=2! meta.LabelSelector; strategy=4 DeploymentStrategy retainKeys;
+  template=3! core.PodTemplateSpec
 DeploymentStatus:
-  availableReplicas int32; collisionCount int32; conditions []DeploymentCondition merge=type;
-  observedGeneration int64; readyReplicas int32; replicas int32; unavailableReplicas int32; updatedReplicas int32
+  availableReplicas=4 int32; collisionCount=8 int32; conditions=6 []DeploymentCondition merge=type;
+  observedGeneration=1 int64; readyReplicas=7 int32; replicas=2 int32; unavailableReplicas=5 int32;
+  updatedReplicas=3 int32
 DeploymentStrategy:
-  rollingUpdate RollingUpdateDeployment; type string
+  rollingUpdate=2 RollingUpdateDeployment; type=1 string
 ReplicaSet:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec ReplicaSetSpec; status ReplicaSetStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 ReplicaSetSpec; status=3 ReplicaSetStatus
 ReplicaSetCondition:
-  lastTransitionTime time; message string; reason string; status! string; type! string
+  lastTransitionTime=3 time; message=5 string; reason=4 string; status=2! string; type=1! string
 ReplicaSetSpec:
-  minReadySeconds int32; replicas int32; selector! meta.LabelSelector; template core.PodTemplateSpec
+  minReadySeconds=4 int32; replicas=1 int32; selector=2! meta.LabelSelector; template=3 core.PodTemplateSpec
 ReplicaSetStatus:
-  availableReplicas int32; conditions []ReplicaSetCondition merge=type; fullyLabeledReplicas int32;
-  observedGeneration int64; readyReplicas int32; replicas! int32
+  availableReplicas=5 int32; conditions=6 []ReplicaSetCondition merge=type; fullyLabeledReplicas=2 int32;
+  observedGeneration=3 int64; readyReplicas=4 int32; replicas=1! int32
 RollingUpdateDaemonSet:
-  maxSurge intOrString; maxUnavailable intOrString
+  maxSurge=2 intOrString; maxUnavailable=1 intOrString
 RollingUpdateDeployment:
-  maxSurge intOrString; maxUnavailable intOrString
+  maxSurge=2 intOrString; maxUnavailable=1 intOrString
 RollingUpdateStatefulSetStrategy:
-  maxUnavailable intOrString; partition int32
+  maxUnavailable=2 intOrString; partition=1 int32
 StatefulSet:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec StatefulSetSpec; status StatefulSetStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 StatefulSetSpec; status=3 StatefulSetStatus
 StatefulSetCondition:
-  lastTransitionTime time; message string; reason string; status! string; type! string
+  lastTransitionTime=3 time; message=5 string; reason=4 string; status=2! string; type=1! string
 StatefulSetOrdinals:
-  start int32
+  start=1 int32
 StatefulSetPersistentVolumeClaimRetentionPolicy:
-  whenDeleted string; whenScaled string
+  whenDeleted=1 string; whenScaled=2 string
 StatefulSetSpec:
-  minReadySeconds int32; ordinals StatefulSetOrdinals;
-  persistentVolumeClaimRetentionPolicy StatefulSetPersistentVolumeClaimRetentionPolicy; podManagementPolicy string;
-  replicas int32; revisionHistoryLimit int32; selector! meta.LabelSelector; serviceName! string;
-  template! core.PodTemplateSpec; updateStrategy StatefulSetUpdateStrategy;
-  volumeClaimTemplates []core.PersistentVolumeClaim
+  minReadySeconds=9 int32; ordinals=11 StatefulSetOrdinals;
+  persistentVolumeClaimRetentionPolicy=10 StatefulSetPersistentVolumeClaimRetentionPolicy;
+  podManagementPolicy=6 string; replicas=1 int32; revisionHistoryLimit=8 int32; selector=2! meta.LabelSelector;
+  serviceName=5! string; template=3! core.PodTemplateSpec; updateStrategy=7 StatefulSetUpdateStrategy;
+  volumeClaimTemplates=4 []core.PersistentVolumeClaim
 StatefulSetStatus:
-  availableReplicas int32; collisionCount int32; conditions []StatefulSetCondition merge=type;
-  currentReplicas int32; currentRevision string; observedGeneration int64; readyReplicas int32; replicas! int32;
-  updateRevision string; updatedReplicas int32
+  availableReplicas=11 int32; collisionCount=9 int32; conditions=10 []StatefulSetCondition merge=type;
+  currentReplicas=4 int32; currentRevision=6 string; observedGeneration=1 int64; readyReplicas=3 int32;
+  replicas=2! int32; updateRevision=7 string; updatedReplicas=5 int32
 StatefulSetUpdateStrategy:
-  rollingUpdate RollingUpdateStatefulSetStrategy; type string
+  rollingUpdate=2 RollingUpdateStatefulSetStrategy; type=1 string
 `;

@@ -1,9 +1,9 @@
 /** Types of `autoscaling/v1`, in the notation of type-notation.ts. */
 export const AUTOSCALING_TYPES = `
 Scale:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec ScaleSpec; status ScaleStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 ScaleSpec; status=3 ScaleStatus
 ScaleSpec:
-  replicas int32
+  replicas=1 int32
 ScaleStatus:
-  replicas! int32; selector string
+  replicas=1! int32; selector=2 string
 `;

@@ -1,399 +1,423 @@
 /** Types of `v1`, in the notation of type-notation.ts. */
 export const CORE_TYPES = `
 AWSElasticBlockStoreVolumeSource:
-  fsType string; partition int32; readOnly bool; volumeID! string
+  fsType=2 string; partition=3 int32; readOnly=4 bool; volumeID=1! string
 Affinity:
-  nodeAffinity NodeAffinity; podAffinity PodAffinity; podAntiAffinity PodAntiAffinity
+  nodeAffinity=1 NodeAffinity; podAffinity=2 PodAffinity; podAntiAffinity=3 PodAntiAffinity
 AppArmorProfile:
-  localhostProfile string; type! string
+  localhostProfile=2 string; type=1! string
 AttachedVolume:
-  devicePath! string; name! string
+  devicePath=2! string; name=1! string
 AzureDiskVolumeSource:
-  cachingMode string; diskName! string; diskURI! string; fsType string; kind string; readOnly bool
+  cachingMode=3 string; diskName=1! string; diskURI=2! string; fsType=4 string; kind=6 string; readOnly=5 bool
 AzureFileVolumeSource:
-  readOnly bool; secretName! string; shareName! string
+  readOnly=3 bool; secretName=1! string; shareName=2! string
 Binding:
-  apiVersion string; kind string; metadata meta.ObjectMeta; target! ObjectReference
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; target=2! ObjectReference
 CSIVolumeSource:
-  driver! string; fsType string; nodePublishSecretRef LocalObjectReference; readOnly bool;
-  volumeAttributes map[string]
+  driver=1! string; fsType=3 string; nodePublishSecretRef=5 LocalObjectReference; readOnly=2 bool;
+  volumeAttributes=4 map[string]
 Capabilities:
-  add []string; drop []string
+  add=1 []string; drop=2 []string
 CephFSVolumeSource:
-  monitors! []string; path string; readOnly bool; secretFile string; secretRef LocalObjectReference; user string
+  monitors=1! []string; path=2 string; readOnly=6 bool; secretFile=4 string; secretRef=5 LocalObjectReference;
+  user=3 string
 CinderVolumeSource:
-  fsType string; readOnly bool; secretRef LocalObjectReference; volumeID! string
-ClaimSource:
-  resourceClaimName string; resourceClaimTemplateName string
+  fsType=2 string; readOnly=3 bool; secretRef=4 LocalObjectReference; volumeID=1! string
 ClientIPConfig:
-  timeoutSeconds int32
+  timeoutSeconds=1 int32
 ClusterTrustBundleProjection:
-  labelSelector meta.LabelSelector; name string; optional bool; path! string; signerName string
+  labelSelector=3 meta.LabelSelector; name=1 string; optional=5 bool; path=4! string; signerName=2 string
 ConfigMap:
-  apiVersion string; binaryData map[bytes]; data map[string]; immutable bool; kind string;
-  metadata meta.ObjectMeta
+  apiVersion string; binaryData=3 map[bytes]; data=2 map[string]; immutable=4 bool; kind string;
+  metadata=1 meta.ObjectMeta
 ConfigMapEnvSource:
-  name string; optional bool
+  name=1.1 string; optional=2 bool
 ConfigMapKeySelector atomic:
-  key! string; name string; optional bool
+  key=2! string; name=1.1 string; optional=3 bool
 ConfigMapNodeConfigSource:
-  kubeletConfigKey! string; name! string; namespace! string; resourceVersion string; uid string
+  kubeletConfigKey=5! string; name=2! string; namespace=1! string; resourceVersion=4 string; uid=3 string
 ConfigMapProjection:
-  items []KeyToPath; name string; optional bool
+  items=2 []KeyToPath; name=1.1 string; optional=4 bool
 ConfigMapVolumeSource:
-  defaultMode int32; items []KeyToPath; name string; optional bool
+  defaultMode=3 int32; items=2 []KeyToPath; name=1.1 string; optional=4 bool
 Container:
-  args []string; command []string; env []EnvVar merge=name; envFrom []EnvFromSource; image string;
-  imagePullPolicy string; lifecycle Lifecycle; livenessProbe Probe; name! string;
-  ports []ContainerPort merge=containerPort key=containerPort,protocol; readinessProbe Probe;
-  resizePolicy []ContainerResizePolicy; resources ResourceRequirements; restartPolicy string;
-  securityContext SecurityContext; startupProbe Probe; stdin bool; stdinOnce bool; terminationMessagePath string;
-  terminationMessagePolicy string; tty bool; volumeDevices []VolumeDevice merge=devicePath;
-  volumeMounts []VolumeMount merge=mountPath; workingDir string
+  args=4 []string; command=3 []string; env=7 []EnvVar merge=name; envFrom=19 []EnvFromSource; image=2 string;
+  imagePullPolicy=14 string; lifecycle=12 Lifecycle; livenessProbe=10 Probe; name=1! string;
+  ports=6 []ContainerPort merge=containerPort key=containerPort,protocol; readinessProbe=11 Probe;
+  resizePolicy=23 []ContainerResizePolicy; resources=8 ResourceRequirements; restartPolicy=24 string;
+  securityContext=15 SecurityContext; startupProbe=22 Probe; stdin=16 bool; stdinOnce=17 bool;
+  terminationMessagePath=13 string; terminationMessagePolicy=20 string; tty=18 bool;
+  volumeDevices=21 []VolumeDevice merge=devicePath; volumeMounts=9 []VolumeMount merge=mountPath;
+  workingDir=5 string
 ContainerImage:
-  names []string; sizeBytes int64
+  names=1 []string; sizeBytes=2 int64
 ContainerPort:
-  containerPort! int32; hostIP string; hostPort int32; name string; protocol string
+  containerPort=3! int32; hostIP=5 string; hostPort=2 int32; name=1 string; protocol=4 string
 ContainerResizePolicy:
-  resourceName! string; restartPolicy! string
+  resourceName=1! string; restartPolicy=2! string
 ContainerState:
-  running ContainerStateRunning; terminated ContainerStateTerminated; waiting ContainerStateWaiting
+  running=2 ContainerStateRunning; terminated=3 ContainerStateTerminated; waiting=1 ContainerStateWaiting
 ContainerStateRunning:
-  startedAt time
+  startedAt=1 time
 ContainerStateTerminated:
-  containerID string; exitCode! int32; finishedAt time; message string; reason string; signal int32;
-  startedAt time
+  containerID=7 string; exitCode=1! int32; finishedAt=6 time; message=4 string; reason=3 string; signal=2 int32;
+  startedAt=5 time
 ContainerStateWaiting:
-  message string; reason string
+  message=2 string; reason=1 string
 ContainerStatus:
-  allocatedResources map[quantity]; containerID string; image! string; imageID! string; lastState ContainerState;
-  name! string; ready! bool; resources ResourceRequirements; restartCount! int32; started bool;
-  state ContainerState; volumeMounts []VolumeMountStatus
+  allocatedResources=10 map[quantity]; allocatedResourcesStatus=14 []ResourceStatus; containerID=8 string;
+  image=6! string; imageID=7! string; lastState=3 ContainerState; name=1! string; ready=4! bool;
+  resources=11 ResourceRequirements; restartCount=5! int32; started=9 bool; state=2 ContainerState;
+  user=13 ContainerUser; volumeMounts=12 []VolumeMountStatus
+ContainerUser:
+  linux=1 LinuxContainerUser
 DaemonEndpoint:
-  Port! int32
+  Port=1! int32
 DownwardAPIProjection:
-  items []DownwardAPIVolumeFile
+  items=1 []DownwardAPIVolumeFile
 DownwardAPIVolumeFile:
-  fieldRef ObjectFieldSelector; mode int32; path! string; resourceFieldRef ResourceFieldSelector
+  fieldRef=2 ObjectFieldSelector; mode=4 int32; path=1! string; resourceFieldRef=3 ResourceFieldSelector
 DownwardAPIVolumeSource:
-  defaultMode int32; items []DownwardAPIVolumeFile
+  defaultMode=2 int32; items=1 []DownwardAPIVolumeFile
 EmptyDirVolumeSource:
-  medium string; sizeLimit quantity
+  medium=1 string; sizeLimit=2 quantity
 EndpointAddress:
-  hostname string; ip! string; nodeName string; targetRef ObjectReference
+  hostname=3 string; ip=1! string; nodeName=4 string; targetRef=2 ObjectReference
 EndpointPort:
-  appProtocol string; name string; port! int32; protocol string
+  appProtocol=4 string; name=1 string; port=2! int32; protocol=3 string
 EndpointSubset:
-  addresses []EndpointAddress; notReadyAddresses []EndpointAddress; ports []EndpointPort
+  addresses=1 []EndpointAddress; notReadyAddresses=2 []EndpointAddress; ports=3 []EndpointPort
 Endpoints:
-  apiVersion string; kind string; metadata meta.ObjectMeta; subsets []EndpointSubset
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; subsets=2 []EndpointSubset
 EnvFromSource:
-  configMapRef ConfigMapEnvSource; prefix string; secretRef SecretEnvSource
+  configMapRef=2 ConfigMapEnvSource; prefix=1 string; secretRef=3 SecretEnvSource
 EnvVar:
-  name! string; value string; valueFrom EnvVarSource
+  name=1! string; value=2 string; valueFrom=3 EnvVarSource
 EnvVarSource:
-  configMapKeyRef ConfigMapKeySelector; fieldRef ObjectFieldSelector; resourceFieldRef ResourceFieldSelector;
-  secretKeyRef SecretKeySelector
+  configMapKeyRef=3 ConfigMapKeySelector; fieldRef=1 ObjectFieldSelector; resourceFieldRef=2 ResourceFieldSelector;
+  secretKeyRef=4 SecretKeySelector
 EphemeralContainer:
-  args []string; command []string; env []EnvVar merge=name; envFrom []EnvFromSource; image string;
-  imagePullPolicy string; lifecycle Lifecycle; livenessProbe Probe; name! string;
-  ports []ContainerPort merge=containerPort key=containerPort,protocol; readinessProbe Probe;
-  resizePolicy []ContainerResizePolicy; resources ResourceRequirements; restartPolicy string;
-  securityContext SecurityContext; startupProbe Probe; stdin bool; stdinOnce bool; targetContainerName string;
-  terminationMessagePath string; terminationMessagePolicy string; tty bool;
-  volumeDevices []VolumeDevice merge=devicePath; volumeMounts []VolumeMount merge=mountPath; workingDir string
+  args=1.4 []string; command=1.3 []string; env=1.7 []EnvVar merge=name; envFrom=1.19 []EnvFromSource;
+  image=1.2 string; imagePullPolicy=1.14 string; lifecycle=1.12 Lifecycle; livenessProbe=1.10 Probe; name=1.1 string;
+  ports=1.6 []ContainerPort merge=containerPort key=containerPort,protocol; readinessProbe=1.11 Probe;
+  resizePolicy=1.23 []ContainerResizePolicy; resources=1.8 ResourceRequirements; restartPolicy=1.24 string;
+  securityContext=1.15 SecurityContext; startupProbe=1.22 Probe; stdin=1.16 bool; stdinOnce=1.17 bool;
+  targetContainerName=2 string; terminationMessagePath=1.13 string; terminationMessagePolicy=1.20 string;
+  tty=1.18 bool; volumeDevices=1.21 []VolumeDevice merge=devicePath; volumeMounts=1.9 []VolumeMount merge=mountPath;
+  workingDir=1.5 string
 EphemeralVolumeSource:
-  volumeClaimTemplate PersistentVolumeClaimTemplate
+  volumeClaimTemplate=1 PersistentVolumeClaimTemplate
 Event:
-  action string; apiVersion string; count int32; eventTime microTime; firstTimestamp time;
-  involvedObject! ObjectReference; kind string; lastTimestamp time; message string; metadata! meta.ObjectMeta;
-  reason string; related ObjectReference; reportingComponent string; reportingInstance string; series EventSeries;
-  source EventSource; type string
+  action=12 string; apiVersion string; count=8 int32; eventTime=10 microTime; firstTimestamp=6 time;
+  involvedObject=2! ObjectReference; kind string; lastTimestamp=7 time; message=4 string;
+  metadata=1! meta.ObjectMeta; reason=3 string; related=13 ObjectReference; reportingComponent=14 string;
+  reportingInstance=15 string; series=11 EventSeries; source=5 EventSource; type=9 string
 EventSeries:
-  count int32; lastObservedTime microTime
+  count=1 int32; lastObservedTime=2 microTime
 EventSource:
-  component string; host string
+  component=1 string; host=2 string
 ExecAction:
-  command []string
+  command=1 []string
 FCVolumeSource:
-  fsType string; lun int32; readOnly bool; targetWWNs []string; wwids []string
+  fsType=3 string; lun=2 int32; readOnly=4 bool; targetWWNs=1 []string; wwids=5 []string
 FlexVolumeSource:
-  driver! string; fsType string; options map[string]; readOnly bool; secretRef LocalObjectReference
+  driver=1! string; fsType=2 string; options=5 map[string]; readOnly=4 bool; secretRef=3 LocalObjectReference
 FlockerVolumeSource:
-  datasetName string; datasetUUID string
+  datasetName=1 string; datasetUUID=2 string
 GCEPersistentDiskVolumeSource:
-  fsType string; partition int32; pdName! string; readOnly bool
+  fsType=2 string; partition=3 int32; pdName=1! string; readOnly=4 bool
 GRPCAction:
-  port! int32; service string
+  port=1! int32; service=2 string
 GitRepoVolumeSource:
-  directory string; repository! string; revision string
+  directory=3 string; repository=1! string; revision=2 string
 GlusterfsVolumeSource:
-  endpoints! string; path! string; readOnly bool
+  endpoints=1! string; path=2! string; readOnly=3 bool
 HTTPGetAction:
-  host string; httpHeaders []HTTPHeader; path string; port! intOrString; scheme string
+  host=3 string; httpHeaders=5 []HTTPHeader; path=1 string; port=2! intOrString; scheme=4 string
 HTTPHeader:
-  name! string; value! string
+  name=1! string; value=2! string
 HostAlias:
-  hostnames []string; ip string
+  hostnames=2 []string; ip=1 string
 HostIP:
-  ip string
+  ip=1 string
 HostPathVolumeSource:
-  path! string; type string
+  path=1! string; type=2 string
 ISCSIVolumeSource:
-  chapAuthDiscovery bool; chapAuthSession bool; fsType string; initiatorName string; iqn! string;
-  iscsiInterface string; lun! int32; portals []string; readOnly bool; secretRef LocalObjectReference;
-  targetPortal! string
+  chapAuthDiscovery=8 bool; chapAuthSession=11 bool; fsType=5 string; initiatorName=12 string; iqn=2! string;
+  iscsiInterface=4 string; lun=3! int32; portals=7 []string; readOnly=6 bool; secretRef=10 LocalObjectReference;
+  targetPortal=1! string
+ImageVolumeSource:
+  pullPolicy=2 string; reference=1 string
 KeyToPath:
-  key! string; mode int32; path! string
+  key=1! string; mode=3 int32; path=2! string
 Lifecycle:
-  postStart LifecycleHandler; preStop LifecycleHandler
+  postStart=1 LifecycleHandler; preStop=2 LifecycleHandler
 LifecycleHandler:
-  exec ExecAction; httpGet HTTPGetAction; sleep SleepAction; tcpSocket TCPSocketAction
+  exec=1 ExecAction; httpGet=2 HTTPGetAction; sleep=4 SleepAction; tcpSocket=3 TCPSocketAction
+LinuxContainerUser:
+  gid=2 int64; supplementalGroups=3 []int64; uid=1 int64
 LoadBalancerIngress:
-  hostname string; ip string; ipMode string; ports []PortStatus
+  hostname=2 string; ip=1 string; ipMode=3 string; ports=4 []PortStatus
 LoadBalancerStatus:
-  ingress []LoadBalancerIngress
+  ingress=1 []LoadBalancerIngress
 LocalObjectReference atomic:
-  name string
+  name=1 string
 ModifyVolumeStatus:
-  status! string; targetVolumeAttributesClassName string
+  status=2! string; targetVolumeAttributesClassName=1 string
 NFSVolumeSource:
-  path! string; readOnly bool; server! string
+  path=2! string; readOnly=3 bool; server=1! string
 Namespace:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec NamespaceSpec; status NamespaceStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 NamespaceSpec; status=3 NamespaceStatus
 NamespaceCondition:
-  lastTransitionTime time; message string; reason string; status! string; type! string
+  lastTransitionTime=4 time; message=6 string; reason=5 string; status=2! string; type=1! string
 NamespaceSpec:
-  finalizers []string
+  finalizers=1 []string
 NamespaceStatus:
-  conditions []NamespaceCondition merge=type; phase string
+  conditions=2 []NamespaceCondition merge=type; phase=1 string
 Node:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec NodeSpec; status NodeStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 NodeSpec; status=3 NodeStatus
 NodeAddress:
-  address! string; type! string
+  address=2! string; type=1! string
 NodeAffinity:
-  preferredDuringSchedulingIgnoredDuringExecution []PreferredSchedulingTerm;
-  requiredDuringSchedulingIgnoredDuringExecution NodeSelector
+  preferredDuringSchedulingIgnoredDuringExecution=2 []PreferredSchedulingTerm;
+  requiredDuringSchedulingIgnoredDuringExecution=1 NodeSelector
 NodeCondition:
-  lastHeartbeatTime time; lastTransitionTime time; message string; reason string; status! string; type! string
+  lastHeartbeatTime=3 time; lastTransitionTime=4 time; message=6 string; reason=5 string; status=2! string;
+  type=1! string
 NodeConfigSource:
-  configMap ConfigMapNodeConfigSource
+  configMap=2 ConfigMapNodeConfigSource
 NodeConfigStatus:
-  active NodeConfigSource; assigned NodeConfigSource; error string; lastKnownGood NodeConfigSource
+  active=2 NodeConfigSource; assigned=1 NodeConfigSource; error=4 string; lastKnownGood=3 NodeConfigSource
 NodeDaemonEndpoints:
-  kubeletEndpoint DaemonEndpoint
+  kubeletEndpoint=1 DaemonEndpoint
+NodeFeatures:
+  supplementalGroupsPolicy=1 bool
 NodeRuntimeHandler:
-  features NodeRuntimeHandlerFeatures; name string
+  features=2 NodeRuntimeHandlerFeatures; name=1 string
 NodeRuntimeHandlerFeatures:
-  recursiveReadOnlyMounts bool
+  recursiveReadOnlyMounts=1 bool; userNamespaces=2 bool
 NodeSelector atomic:
-  nodeSelectorTerms! []NodeSelectorTerm
+  nodeSelectorTerms=1! []NodeSelectorTerm
 NodeSelectorRequirement:
-  key! string; operator! string; values []string
+  key=1! string; operator=2! string; values=3 []string
 NodeSelectorTerm atomic:
-  matchExpressions []NodeSelectorRequirement; matchFields []NodeSelectorRequirement
+  matchExpressions=1 []NodeSelectorRequirement; matchFields=2 []NodeSelectorRequirement
 NodeSpec:
-  configSource NodeConfigSource; externalID string; podCIDR string; podCIDRs []string merge set; providerID string;
-  taints []Taint; unschedulable bool
+  configSource=6 NodeConfigSource; externalID=2 string; podCIDR=1 string; podCIDRs=7 []string merge set;
+  providerID=3 string; taints=5 []Taint; unschedulable=4 bool
 NodeStatus:
-  addresses []NodeAddress merge=type; allocatable map[quantity]; capacity map[quantity];
-  conditions []NodeCondition merge=type; config NodeConfigStatus; daemonEndpoints NodeDaemonEndpoints;
-  images []ContainerImage; nodeInfo NodeSystemInfo; phase string; runtimeHandlers []NodeRuntimeHandler;
-  volumesAttached []AttachedVolume; volumesInUse []string
+  addresses=5 []NodeAddress merge=type; allocatable=2 map[quantity]; capacity=1 map[quantity];
+  conditions=4 []NodeCondition merge=type; config=11 NodeConfigStatus; daemonEndpoints=6 NodeDaemonEndpoints;
+  features=13 NodeFeatures; images=8 []ContainerImage; nodeInfo=7 NodeSystemInfo; phase=3 string;
+  runtimeHandlers=12 []NodeRuntimeHandler; volumesAttached=10 []AttachedVolume; volumesInUse=9 []string
 NodeSystemInfo:
-  architecture! string; bootID! string; containerRuntimeVersion! string; kernelVersion! string;
-  kubeProxyVersion! string; kubeletVersion! string; machineID! string; operatingSystem! string; osImage! string;
-  systemUUID! string
+  architecture=10! string; bootID=3! string; containerRuntimeVersion=6! string; kernelVersion=4! string;
+  kubeProxyVersion=8! string; kubeletVersion=7! string; machineID=1! string; operatingSystem=9! string;
+  osImage=5! string; systemUUID=2! string
 ObjectFieldSelector atomic:
-  apiVersion string; fieldPath! string
+  apiVersion=1 string; fieldPath=2! string
 ObjectReference atomic:
-  apiVersion string; fieldPath string; kind string; name string; namespace string; resourceVersion string;
-  uid string
+  apiVersion=5 string; fieldPath=7 string; kind=1 string; name=3 string; namespace=2 string;
+  resourceVersion=6 string; uid=4 string
 PersistentVolumeClaim:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec PersistentVolumeClaimSpec;
-  status PersistentVolumeClaimStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 PersistentVolumeClaimSpec;
+  status=3 PersistentVolumeClaimStatus
 PersistentVolumeClaimCondition:
-  lastProbeTime time; lastTransitionTime time; message string; reason string; status! string; type! string
+  lastProbeTime=3 time; lastTransitionTime=4 time; message=6 string; reason=5 string; status=2! string;
+  type=1! string
 PersistentVolumeClaimSpec:
-  accessModes []string; dataSource TypedLocalObjectReference; dataSourceRef TypedObjectReference;
-  resources VolumeResourceRequirements; selector meta.LabelSelector; storageClassName string;
-  volumeAttributesClassName string; volumeMode string; volumeName string
+  accessModes=1 []string; dataSource=7 TypedLocalObjectReference; dataSourceRef=8 TypedObjectReference;
+  resources=2 VolumeResourceRequirements; selector=4 meta.LabelSelector; storageClassName=5 string;
+  volumeAttributesClassName=9 string; volumeMode=6 string; volumeName=3 string
 PersistentVolumeClaimStatus:
-  accessModes []string; allocatedResourceStatuses map[string]; allocatedResources map[quantity];
-  capacity map[quantity]; conditions []PersistentVolumeClaimCondition; currentVolumeAttributesClassName string;
-  modifyVolumeStatus ModifyVolumeStatus; phase string
+  accessModes=2 []string; allocatedResourceStatuses=7 map[string]; allocatedResources=5 map[quantity];
+  capacity=3 map[quantity]; conditions=4 []PersistentVolumeClaimCondition; currentVolumeAttributesClassName=8 string;
+  modifyVolumeStatus=9 ModifyVolumeStatus; phase=1 string
 PersistentVolumeClaimTemplate:
-  metadata meta.ObjectMeta; spec! PersistentVolumeClaimSpec
+  metadata=1 meta.ObjectMeta; spec=2! PersistentVolumeClaimSpec
 PersistentVolumeClaimVolumeSource:
-  claimName! string; readOnly bool
+  claimName=1! string; readOnly=2 bool
 PhotonPersistentDiskVolumeSource:
-  fsType string; pdID! string
+  fsType=2 string; pdID=1! string
 Pod:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec PodSpec; status PodStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 PodSpec; status=3 PodStatus
 PodAffinity:
-  preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm;
-  requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm
+  preferredDuringSchedulingIgnoredDuringExecution=2 []WeightedPodAffinityTerm;
+  requiredDuringSchedulingIgnoredDuringExecution=1 []PodAffinityTerm
 PodAffinityTerm:
-  labelSelector meta.LabelSelector; matchLabelKeys []string; mismatchLabelKeys []string;
-  namespaceSelector meta.LabelSelector; namespaces []string; topologyKey! string
+  labelSelector=1 meta.LabelSelector; matchLabelKeys=5 []string; mismatchLabelKeys=6 []string;
+  namespaceSelector=4 meta.LabelSelector; namespaces=2 []string; topologyKey=3! string
 PodAntiAffinity:
-  preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm;
-  requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm
+  preferredDuringSchedulingIgnoredDuringExecution=2 []WeightedPodAffinityTerm;
+  requiredDuringSchedulingIgnoredDuringExecution=1 []PodAffinityTerm
 PodCondition:
-  lastProbeTime time; lastTransitionTime time; message string; reason string; status! string; type! string
+  lastProbeTime=3 time; lastTransitionTime=4 time; message=6 string; reason=5 string; status=2! string;
+  type=1! string
 PodDNSConfig:
-  nameservers []string; options []PodDNSConfigOption; searches []string
+  nameservers=1 []string; options=3 []PodDNSConfigOption; searches=2 []string
 PodDNSConfigOption:
-  name string; value string
+  name=1 string; value=2 string
 PodIP:
-  ip string
+  ip=1 string
 PodOS:
-  name! string
+  name=1! string
 PodReadinessGate:
-  conditionType! string
+  conditionType=1! string
 PodResourceClaim:
-  name! string; source ClaimSource
+  name=1! string; resourceClaimName=3 string; resourceClaimTemplateName=4 string
 PodResourceClaimStatus:
-  name! string; resourceClaimName string
+  name=1! string; resourceClaimName=2 string
 PodSchedulingGate:
-  name! string
+  name=1! string
 PodSecurityContext:
-  appArmorProfile AppArmorProfile; fsGroup int64; fsGroupChangePolicy string; runAsGroup int64; runAsNonRoot bool;
-  runAsUser int64; seLinuxOptions SELinuxOptions; seccompProfile SeccompProfile; supplementalGroups []int64;
-  sysctls []Sysctl; windowsOptions WindowsSecurityContextOptions
+  appArmorProfile=11 AppArmorProfile; fsGroup=5 int64; fsGroupChangePolicy=9 string; runAsGroup=6 int64;
+  runAsNonRoot=3 bool; runAsUser=2 int64; seLinuxChangePolicy=13 string; seLinuxOptions=1 SELinuxOptions;
+  seccompProfile=10 SeccompProfile; supplementalGroups=4 []int64; supplementalGroupsPolicy=12 string;
+  sysctls=7 []Sysctl; windowsOptions=8 WindowsSecurityContextOptions
 PodSpec:
-  activeDeadlineSeconds int64; affinity Affinity; automountServiceAccountToken bool;
-  containers! []Container merge=name; dnsConfig PodDNSConfig; dnsPolicy string; enableServiceLinks bool;
-  ephemeralContainers []EphemeralContainer merge=name; hostAliases []HostAlias merge=ip; hostIPC bool;
-  hostNetwork bool; hostPID bool; hostUsers bool; hostname string;
-  imagePullSecrets []LocalObjectReference merge=name; initContainers []Container merge=name; nodeName string;
-  nodeSelector map[string]; os PodOS; overhead map[quantity]; preemptionPolicy string; priority int32;
-  priorityClassName string; readinessGates []PodReadinessGate;
-  resourceClaims []PodResourceClaim merge=name retainKeys; restartPolicy string; runtimeClassName string;
-  schedulerName string; schedulingGates []PodSchedulingGate merge=name; securityContext PodSecurityContext;
-  serviceAccount string; serviceAccountName string; setHostnameAsFQDN bool; shareProcessNamespace bool;
-  subdomain string; terminationGracePeriodSeconds int64; tolerations []Toleration;
-  topologySpreadConstraints []TopologySpreadConstraint merge=topologyKey key=topologyKey,whenUnsatisfiable;
-  volumes []Volume merge=name retainKeys
+  activeDeadlineSeconds=5 int64; affinity=18 Affinity; automountServiceAccountToken=21 bool;
+  containers=2! []Container merge=name; dnsConfig=26 PodDNSConfig; dnsPolicy=6 string; enableServiceLinks=30 bool;
+  ephemeralContainers=34 []EphemeralContainer merge=name; hostAliases=23 []HostAlias merge=ip; hostIPC=13 bool;
+  hostNetwork=11 bool; hostPID=12 bool; hostUsers=37 bool; hostname=16 string;
+  imagePullSecrets=15 []LocalObjectReference merge=name; initContainers=20 []Container merge=name;
+  nodeName=10 string; nodeSelector=7 map[string]; os=36 PodOS; overhead=32 map[quantity]; preemptionPolicy=31 string;
+  priority=25 int32; priorityClassName=24 string; readinessGates=28 []PodReadinessGate;
+  resourceClaims=39 []PodResourceClaim merge=name retainKeys; resources=40 ResourceRequirements;
+  restartPolicy=3 string; runtimeClassName=29 string; schedulerName=19 string;
+  schedulingGates=38 []PodSchedulingGate merge=name; securityContext=14 PodSecurityContext; serviceAccount=9 string;
+  serviceAccountName=8 string; setHostnameAsFQDN=35 bool; shareProcessNamespace=27 bool; subdomain=17 string;
+  terminationGracePeriodSeconds=4 int64; tolerations=22 []Toleration;
+  topologySpreadConstraints=33 []TopologySpreadConstraint merge=topologyKey key=topologyKey,whenUnsatisfiable;
+  volumes=1 []Volume merge=name retainKeys
 PodStatus:
-  conditions []PodCondition merge=type; containerStatuses []ContainerStatus;
-  ephemeralContainerStatuses []ContainerStatus; hostIP string; hostIPs []HostIP merge=ip;
-  initContainerStatuses []ContainerStatus; message string; nominatedNodeName string; phase string; podIP string;
-  podIPs []PodIP merge=ip; qosClass string; reason string; resize string;
-  resourceClaimStatuses []PodResourceClaimStatus merge=name retainKeys; startTime time
+  conditions=2 []PodCondition merge=type; containerStatuses=8 []ContainerStatus;
+  ephemeralContainerStatuses=13 []ContainerStatus; hostIP=5 string; hostIPs=16 []HostIP merge=ip;
+  initContainerStatuses=10 []ContainerStatus; message=3 string; nominatedNodeName=11 string; phase=1 string;
+  podIP=6 string; podIPs=12 []PodIP merge=ip; qosClass=9 string; reason=4 string; resize=14 string;
+  resourceClaimStatuses=15 []PodResourceClaimStatus merge=name retainKeys; startTime=7 time
 PodTemplateSpec:
-  metadata meta.ObjectMeta; spec PodSpec
+  metadata=1 meta.ObjectMeta; spec=2 PodSpec
 PortStatus:
-  error string; port! int32; protocol! string
+  error=3 string; port=1! int32; protocol=2! string
 PortworxVolumeSource:
-  fsType string; readOnly bool; volumeID! string
+  fsType=2 string; readOnly=3 bool; volumeID=1! string
 PreferredSchedulingTerm:
-  preference! NodeSelectorTerm; weight! int32
+  preference=2! NodeSelectorTerm; weight=1! int32
 Probe:
-  exec ExecAction; failureThreshold int32; grpc GRPCAction; httpGet HTTPGetAction; initialDelaySeconds int32;
-  periodSeconds int32; successThreshold int32; tcpSocket TCPSocketAction; terminationGracePeriodSeconds int64;
-  timeoutSeconds int32
+  exec=1.1 ExecAction; failureThreshold=6 int32; grpc=1.4 GRPCAction; httpGet=1.2 HTTPGetAction;
+  initialDelaySeconds=2 int32; periodSeconds=4 int32; successThreshold=5 int32; tcpSocket=1.3 TCPSocketAction;
+  terminationGracePeriodSeconds=7 int64; timeoutSeconds=3 int32
 ProjectedVolumeSource:
-  defaultMode int32; sources []VolumeProjection
+  defaultMode=2 int32; sources=1 []VolumeProjection
 QuobyteVolumeSource:
-  group string; readOnly bool; registry! string; tenant string; user string; volume! string
+  group=5 string; readOnly=3 bool; registry=1! string; tenant=6 string; user=4 string; volume=2! string
 RBDVolumeSource:
-  fsType string; image! string; keyring string; monitors! []string; pool string; readOnly bool;
-  secretRef LocalObjectReference; user string
+  fsType=3 string; image=2! string; keyring=6 string; monitors=1! []string; pool=4 string; readOnly=8 bool;
+  secretRef=7 LocalObjectReference; user=5 string
 ResourceClaim:
-  name! string
+  name=1! string; request=2 string
 ResourceFieldSelector atomic:
-  containerName string; divisor quantity; resource! string
+  containerName=1 string; divisor=3 quantity; resource=2! string
+ResourceHealth:
+  health=2 string; resourceID=1 string
 ResourceRequirements:
-  claims []ResourceClaim key=name; limits map[quantity]; requests map[quantity]
+  claims=3 []ResourceClaim key=name; limits=1 map[quantity]; requests=2 map[quantity]
+ResourceStatus:
+  name=1 string; resources=2 []ResourceHealth
 SELinuxOptions:
-  level string; role string; type string; user string
+  level=4 string; role=2 string; type=3 string; user=1 string
 ScaleIOVolumeSource:
-  fsType string; gateway! string; protectionDomain string; readOnly bool; secretRef! LocalObjectReference;
-  sslEnabled bool; storageMode string; storagePool string; system! string; volumeName string
+  fsType=9 string; gateway=1! string; protectionDomain=5 string; readOnly=10 bool; secretRef=3! LocalObjectReference;
+  sslEnabled=4 bool; storageMode=7 string; storagePool=6 string; system=2! string; volumeName=8 string
 SeccompProfile:
-  localhostProfile string; type! string
+  localhostProfile=2 string; type=1! string
 Secret:
-  apiVersion string; data map[bytes]; immutable bool; kind string; metadata meta.ObjectMeta;
-  stringData map[string]; type string
+  apiVersion string; data=2 map[bytes]; immutable=5 bool; kind string; metadata=1 meta.ObjectMeta;
+  stringData=4 map[string]; type=3 string
 SecretEnvSource:
-  name string; optional bool
+  name=1.1 string; optional=2 bool
 SecretKeySelector atomic:
-  key! string; name string; optional bool
+  key=2! string; name=1.1 string; optional=3 bool
 SecretProjection:
-  items []KeyToPath; name string; optional bool
+  items=2 []KeyToPath; name=1.1 string; optional=4 bool
 SecretVolumeSource:
-  defaultMode int32; items []KeyToPath; optional bool; secretName string
+  defaultMode=3 int32; items=2 []KeyToPath; optional=4 bool; secretName=1 string
 SecurityContext:
-  allowPrivilegeEscalation bool; appArmorProfile AppArmorProfile; capabilities Capabilities; privileged bool;
-  procMount string; readOnlyRootFilesystem bool; runAsGroup int64; runAsNonRoot bool; runAsUser int64;
-  seLinuxOptions SELinuxOptions; seccompProfile SeccompProfile; windowsOptions WindowsSecurityContextOptions
+  allowPrivilegeEscalation=7 bool; appArmorProfile=12 AppArmorProfile; capabilities=1 Capabilities;
+  privileged=2 bool; procMount=9 string; readOnlyRootFilesystem=6 bool; runAsGroup=8 int64; runAsNonRoot=5 bool;
+  runAsUser=4 int64; seLinuxOptions=3 SELinuxOptions; seccompProfile=11 SeccompProfile;
+  windowsOptions=10 WindowsSecurityContextOptions
 Service:
-  apiVersion string; kind string; metadata meta.ObjectMeta; spec ServiceSpec; status ServiceStatus
+  apiVersion string; kind string; metadata=1 meta.ObjectMeta; spec=2 ServiceSpec; status=3 ServiceStatus
 ServiceAccount:
-  apiVersion string; automountServiceAccountToken bool; imagePullSecrets []LocalObjectReference; kind string;
-  metadata meta.ObjectMeta; secrets []ObjectReference merge=name
+  apiVersion string; automountServiceAccountToken=4 bool; imagePullSecrets=3 []LocalObjectReference; kind string;
+  metadata=1 meta.ObjectMeta; secrets=2 []ObjectReference merge=name
 ServiceAccountTokenProjection:
-  audience string; expirationSeconds int64; path! string
+  audience=1 string; expirationSeconds=2 int64; path=3! string
 ServicePort:
-  appProtocol string; name string; nodePort int32; port! int32; protocol string; targetPort intOrString
+  appProtocol=6 string; name=1 string; nodePort=5 int32; port=3! int32; protocol=2 string; targetPort=4 intOrString
 ServiceSpec:
-  allocateLoadBalancerNodePorts bool; clusterIP string; clusterIPs []string; externalIPs []string;
-  externalName string; externalTrafficPolicy string; healthCheckNodePort int32; internalTrafficPolicy string;
-  ipFamilies []string; ipFamilyPolicy string; loadBalancerClass string; loadBalancerIP string;
-  loadBalancerSourceRanges []string; ports []ServicePort merge=port key=port,protocol;
-  publishNotReadyAddresses bool; selector map[string]; sessionAffinity string;
-  sessionAffinityConfig SessionAffinityConfig; trafficDistribution string; type string
+  allocateLoadBalancerNodePorts=20 bool; clusterIP=3 string; clusterIPs=18 []string; externalIPs=5 []string;
+  externalName=10 string; externalTrafficPolicy=11 string; healthCheckNodePort=12 int32;
+  internalTrafficPolicy=22 string; ipFamilies=19 []string; ipFamilyPolicy=17 string; loadBalancerClass=21 string;
+  loadBalancerIP=8 string; loadBalancerSourceRanges=9 []string; ports=1 []ServicePort merge=port key=port,protocol;
+  publishNotReadyAddresses=13 bool; selector=2 map[string]; sessionAffinity=7 string;
+  sessionAffinityConfig=14 SessionAffinityConfig; trafficDistribution=23 string; type=4 string
 ServiceStatus:
-  conditions []meta.Condition merge=type; loadBalancer LoadBalancerStatus
+  conditions=2 []meta.Condition merge=type; loadBalancer=1 LoadBalancerStatus
 SessionAffinityConfig:
-  clientIP ClientIPConfig
+  clientIP=1 ClientIPConfig
 SleepAction:
-  seconds! int32
+  seconds=1! int64
 StorageOSVolumeSource:
-  fsType string; readOnly bool; secretRef LocalObjectReference; volumeName string; volumeNamespace string
+  fsType=3 string; readOnly=4 bool; secretRef=5 LocalObjectReference; volumeName=1 string; volumeNamespace=2 string
 Sysctl:
-  name! string; value! string
+  name=1! string; value=2! string
 TCPSocketAction:
-  host string; port! intOrString
+  host=2 string; port=1! intOrString
 Taint:
-  effect! string; key! string; timeAdded time; value string
+  effect=3! string; key=1! string; timeAdded=4 time; value=2 string
 Toleration:
-  effect string; key string; operator string; tolerationSeconds int64; value string
+  effect=4 string; key=1 string; operator=2 string; tolerationSeconds=5 int64; value=3 string
 TopologySpreadConstraint:
-  labelSelector meta.LabelSelector; matchLabelKeys []string; maxSkew! int32; minDomains int32;
-  nodeAffinityPolicy string; nodeTaintsPolicy string; topologyKey! string; whenUnsatisfiable! string
+  labelSelector=4 meta.LabelSelector; matchLabelKeys=8 []string; maxSkew=1! int32; minDomains=5 int32;
+  nodeAffinityPolicy=6 string; nodeTaintsPolicy=7 string; topologyKey=2! string; whenUnsatisfiable=3! string
 TypedLocalObjectReference atomic:
-  apiGroup string; kind! string; name! string
+  apiGroup=1 string; kind=2! string; name=3! string
 TypedObjectReference:
-  apiGroup string; kind! string; name! string; namespace string
+  apiGroup=1 string; kind=2! string; name=3! string; namespace=4 string
 Volume:
-  awsElasticBlockStore AWSElasticBlockStoreVolumeSource; azureDisk AzureDiskVolumeSource;
-  azureFile AzureFileVolumeSource; cephfs CephFSVolumeSource; cinder CinderVolumeSource;
-  configMap ConfigMapVolumeSource; csi CSIVolumeSource; downwardAPI DownwardAPIVolumeSource;
-  emptyDir EmptyDirVolumeSource; ephemeral EphemeralVolumeSource; fc FCVolumeSource; flexVolume FlexVolumeSource;
-  flocker FlockerVolumeSource; gcePersistentDisk GCEPersistentDiskVolumeSource; gitRepo GitRepoVolumeSource;
-  glusterfs GlusterfsVolumeSource; hostPath HostPathVolumeSource; iscsi ISCSIVolumeSource; name! string;
-  nfs NFSVolumeSource; persistentVolumeClaim PersistentVolumeClaimVolumeSource;
-  photonPersistentDisk PhotonPersistentDiskVolumeSource; portworxVolume PortworxVolumeSource;
-  projected ProjectedVolumeSource; quobyte QuobyteVolumeSource; rbd RBDVolumeSource; scaleIO ScaleIOVolumeSource;
-  secret SecretVolumeSource; storageos StorageOSVolumeSource; vsphereVolume VsphereVirtualDiskVolumeSource
+  awsElasticBlockStore=2.4 AWSElasticBlockStoreVolumeSource; azureDisk=2.22 AzureDiskVolumeSource;
+  azureFile=2.18 AzureFileVolumeSource; cephfs=2.14 CephFSVolumeSource; cinder=2.13 CinderVolumeSource;
+  configMap=2.19 ConfigMapVolumeSource; csi=2.28 CSIVolumeSource; downwardAPI=2.16 DownwardAPIVolumeSource;
+  emptyDir=2.2 EmptyDirVolumeSource; ephemeral=2.29 EphemeralVolumeSource; fc=2.17 FCVolumeSource;
+  flexVolume=2.12 FlexVolumeSource; flocker=2.15 FlockerVolumeSource;
+  gcePersistentDisk=2.3 GCEPersistentDiskVolumeSource; gitRepo=2.5 GitRepoVolumeSource;
+  glusterfs=2.9 GlusterfsVolumeSource; hostPath=2.1 HostPathVolumeSource; image=2.30 ImageVolumeSource;
+  iscsi=2.8 ISCSIVolumeSource; name=1! string; nfs=2.7 NFSVolumeSource;
+  persistentVolumeClaim=2.10 PersistentVolumeClaimVolumeSource;
+  photonPersistentDisk=2.23 PhotonPersistentDiskVolumeSource; portworxVolume=2.24 PortworxVolumeSource;
+  projected=2.26 ProjectedVolumeSource; quobyte=2.21 QuobyteVolumeSource; rbd=2.11 RBDVolumeSource;
+  scaleIO=2.25 ScaleIOVolumeSource; secret=2.6 SecretVolumeSource; storageos=2.27 StorageOSVolumeSource;
+  vsphereVolume=2.20 VsphereVirtualDiskVolumeSource
 VolumeDevice:
-  devicePath! string; name! string
+  devicePath=2! string; name=1! string
 VolumeMount:
-  mountPath! string; mountPropagation string; name! string; readOnly bool; recursiveReadOnly string;
-  subPath string; subPathExpr string
+  mountPath=3! string; mountPropagation=5 string; name=1! string; readOnly=2 bool; recursiveReadOnly=7 string;
+  subPath=4 string; subPathExpr=6 string
 VolumeMountStatus:
-  mountPath! string; name! string; readOnly bool; recursiveReadOnly string
+  mountPath=2! string; name=1! string; readOnly=3 bool; recursiveReadOnly=4 string
 VolumeProjection:
-  clusterTrustBundle ClusterTrustBundleProjection; configMap ConfigMapProjection;
-  downwardAPI DownwardAPIProjection; secret SecretProjection; serviceAccountToken ServiceAccountTokenProjection
+  clusterTrustBundle=5 ClusterTrustBundleProjection; configMap=3 ConfigMapProjection;
+  downwardAPI=2 DownwardAPIProjection; secret=1 SecretProjection;
+  serviceAccountToken=4 ServiceAccountTokenProjection
 VolumeResourceRequirements:
-  limits map[quantity]; requests map[quantity]
+  limits=1 map[quantity]; requests=2 map[quantity]
 VsphereVirtualDiskVolumeSource:
-  fsType string; storagePolicyID string; storagePolicyName string; volumePath! string
+  fsType=2 string; storagePolicyID=4 string; storagePolicyName=3 string; volumePath=1! string
 WeightedPodAffinityTerm:
-  podAffinityTerm! PodAffinityTerm; weight! int32
+  podAffinityTerm=2! PodAffinityTerm; weight=1! int32
 WindowsSecurityContextOptions:
-  gmsaCredentialSpec string; gmsaCredentialSpecName string; hostProcess bool; runAsUserName string
+  gmsaCredentialSpec=2 string; gmsaCredentialSpecName=1 string; hostProcess=4 bool; runAsUserName=3 string
 `;

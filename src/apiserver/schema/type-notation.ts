@@ -3,9 +3,9 @@
  * parted by `;` and indented:
  *
  *     ServicePort:
- *       name string; port! int32; targetPort intOrString
+ *       name=1 string; port=3! int32; targetPort=4 intOrString
  *
- * `!` marks a field that is written even where empty. A shape is a scalar, `[]shape`, `map[shape]`, a type of the same
+ * The number is the field's in Kubernetes' protobuf form (`2.1`: in the message that is embedded as field 2). `!` marks a field that is written even where empty. A shape is a scalar, `[]shape`, `map[shape]`, a type of the same
  * table, or `table.Type`. Behind it stand the patch rules: `merge=KEY` (a list merged by that key), `merge` (a list of
  * scalars merged as a set), `key=A,B` (the keys that server-side apply tells items apart by, where they differ from the
  * merge key), `set`, `retainKeys`.
@@ -31,6 +31,8 @@ export type Shape =
 export interface FieldType {
   readonly name: string;
   readonly required: boolean;
+  /** Numbers of the protobuf fields that lead to it; empty where that form doesn't carry it. */
+  readonly numbers: readonly number[];
   readonly shape: Shape;
   /** Strategic merge: the list is merged and not replaced; by this key, or as a set where the key is ''. */
   readonly mergeKey?: string;
@@ -87,13 +89,16 @@ function parseField(table: string, text: string): FieldType {
   const [rawName, rawShape, ...rules] = text.split(/\s+/);
   if (rawName === undefined || rawShape === undefined)
     throw new TypeError(`type table ${table}: cannot read "${text}"`);
+  const [, name, numbers, bang] = /^(\w+)(?:=([\d.]+))?(!?)$/.exec(rawName) ?? [];
+  if (name === undefined) throw new TypeError(`type table ${table}: cannot read the field name "${rawName}"`);
   const merge = rules.find((rule) => rule.startsWith('merge'));
   const key = rules.find((rule) => rule.startsWith('key='));
   const mergeKey = merge === undefined ? undefined : merge.slice('merge='.length);
   const mapKeys = key !== undefined ? key.slice('key='.length).split(',') : mergeKey ? [mergeKey] : undefined;
   return {
-    name: rawName.replace('!', ''),
-    required: rawName.endsWith('!'),
+    name,
+    required: bang === '!',
+    numbers: numbers === undefined ? [] : numbers.split('.').map(Number),
     shape: parseShape(table, rawShape),
     ...(mergeKey === undefined ? {} : { mergeKey }),
     ...(mapKeys === undefined ? {} : { mapKeys }),
