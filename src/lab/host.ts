@@ -4,7 +4,7 @@ import { FlatnetError } from '../error/flatnet-error.ts';
 import type { HostDisk } from './host-disk.ts';
 import { HostNamespaces } from './host-namespaces.ts';
 import { killHostProcesses, mountedNamespaces, namespacesOf } from './host-processes.ts';
-import type { LabHostConfiguration } from './lab-configuration.ts';
+import type { HostIdentity } from './lab-configuration.ts';
 import { HOST_PATHS, type LabHost } from './lab-host.ts';
 
 /** The environment of a host's processes: nothing of whoever started the lab but what Flatnet itself reads. */
@@ -29,12 +29,13 @@ export class RunningHost implements LabHost {
   readonly signal: AbortSignal;
   /** Of the process that holds its namespaces. */
   readonly pid: number;
+  /** Of its processes. */
+  readonly environment: NodeJS.ProcessEnv;
   readonly #namespaces: HostNamespaces;
   readonly #power = new AbortController();
-  readonly #environment: NodeJS.ProcessEnv;
   readonly #marks: ReadonlySet<string>;
 
-  constructor(configuration: LabHostConfiguration, disk: HostDisk, environment: NodeJS.ProcessEnv) {
+  constructor(configuration: HostIdentity, disk: HostDisk, environment: NodeJS.ProcessEnv) {
     this.name = configuration.name;
     this.addresses = configuration.addresses.map(({ address }) => address);
     if (configuration.zone !== undefined) this.zone = configuration.zone;
@@ -42,14 +43,14 @@ export class RunningHost implements LabHost {
     this.#namespaces = HostNamespaces.create(configuration.name, disk);
     this.pid = this.#namespaces.pid;
     this.networkNamespace = `/proc/${this.pid}/ns/net`;
-    this.#environment = hostEnvironment(this.name, environment);
+    this.environment = hostEnvironment(this.name, environment);
     this.signal = this.#power.signal;
     this.#marks = namespacesOf(this.pid);
     this.#namespaces.holder.once('exit', () => this.powerOff());
   }
 
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    return this.run(() => spawn(command, [...args], { cwd: '/', env: this.#environment, ...options }));
+    return this.run(() => spawn(command, [...args], { cwd: '/', env: this.environment, ...options }));
   }
 
   run<Result>(action: () => Result): Result {

@@ -14,13 +14,17 @@ export interface LabSubnet {
   readonly mtu: number;
 }
 
-export interface LabHostConfiguration {
+export interface HostIdentity {
   readonly name: string;
-  readonly subnet: LabSubnet;
   /** With the prefix length of the subnet; at most one a family, IPv4 first. */
   readonly addresses: readonly InterfaceAddress[];
   readonly zone?: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A host that is a node of the cluster. */
+export interface LabHostConfiguration extends HostIdentity {
+  readonly subnet: LabSubnet;
 }
 
 /** What a lab is made of, every default filled in. */

@@ -54,6 +54,7 @@ export const labDocumentSchema = v.strictObject({
       internet: v.optional(v.union([v.literal(false), v.array(parsedText(parseInterfaceAddress))])),
       serviceAddresses: v.optional(v.array(parsedText(parseAddress))),
       apiPort: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535))),
+      defaultPods: v.optional(v.boolean()),
       publish: v.optional(v.array(parsedText(parsePublication))),
     }),
   ),

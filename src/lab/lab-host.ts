@@ -46,6 +46,10 @@ export const HOST_PATHS = {
   cniConfiguration: '/etc/cni/net.d',
   agentConfiguration: '/etc/flatnet/agent.yaml',
   agentKubeconfig: '/etc/flatnet/kubeconfig',
+  /** ip-masq-agent's; there only where the lab configures it. */
+  masqueradeConfiguration: '/etc/flatnet/ip-masq-agent',
+  /** Where the agent serves health and metrics, in the host's network namespace. */
+  agentMetrics: '127.0.0.1:10351',
   agentState: '/var/lib/flatnet',
   agentRun: '/run/flatnet',
 } as const;

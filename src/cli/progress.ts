@@ -1,0 +1,26 @@
+import type { LabProgress } from '../lab/init-message.ts';
+
+/** Shows how far something is: one line that changes on a terminal, else a line for each stage when it is complete. */
+export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream;
+  #shown = '';
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  show({ stage, done, total }: LabProgress): void {
+    const text = `${stage} ${done}/${total}`;
+    if (text === this.#shown) return;
+    if (this.#stream.isTTY) this.#stream.write(`\r\x1b[K${text}`);
+    else if (done === total) this.#stream.write(`${text}\n`);
+    else return;
+    this.#shown = text;
+  }
+
+  /** Takes the line away, so that something else can be written. */
+  clear(): void {
+    if (this.#stream.isTTY && this.#shown !== '') this.#stream.write('\r\x1b[K');
+    this.#shown = '';
+  }
+}

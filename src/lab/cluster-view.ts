@@ -1,0 +1,75 @@
+import type { KubeClient } from '../kube/kube-client.ts';
+import { type Node, nodeIsReady } from '../kube/objects/node.ts';
+import type { Pod } from '../kube/objects/pod.ts';
+import { NODES, PODS } from '../kube/resource.ts';
+import { type ResourceWatch, watchResource } from '../kube/resource-watch.ts';
+import type { PodStatus } from './lab-status.ts';
+
+interface NodeView {
+  readonly ready: boolean;
+  readonly podPrefixes: readonly string[];
+}
+
+/** The lab's nodes and pods as the API has them, followed for the status and for readiness. */
+export class ClusterView {
+  readonly #nodes: ResourceWatch<NodeView>;
+  readonly #pods: ResourceWatch<PodStatus>;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(client: KubeClient, signal: AbortSignal) {
+    const onChange = () => {
+      for (const listener of this.#listeners) listener();
+    };
+    const options = { client, signal, onChange, onSynced: onChange };
+    this.#nodes = watchResource({ ...options, resource: NODES, project: viewNode });
+    this.#pods = watchResource({ ...options, resource: PODS, project: viewPod });
+  }
+
+  node(name: string): NodeView | undefined {
+    return this.#nodes.objects.get(name);
+  }
+
+  /** By node and name. */
+  get pods(): readonly PodStatus[] {
+    return [...this.#pods.objects.values()].sort(
+      (left, right) =>
+        compare(left.node, right.node) || compare(left.namespace, right.namespace) || compare(left.name, right.name),
+    );
+  }
+
+  /** Looks now and after every change; resolves when `condition` holds, rejects with the signal's reason. */
+  until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!signal.aborted && !condition()) return;
+        this.#listeners.delete(look);
+        signal.removeEventListener('abort', look);
+        if (signal.aborted) reject(signal.reason);
+        else resolve();
+      };
+      this.#listeners.add(look);
+      signal.addEventListener('abort', look, { once: true });
+      look();
+    });
+  }
+}
+
+/** Numbers within names count as numbers: node-2 stands before node-10. */
+export const compare = new Intl.Collator('en', { numeric: true }).compare;
+
+function viewNode(node: Node): NodeView {
+  const { podCIDR, podCIDRs } = node.spec ?? {};
+  return { ready: nodeIsReady(node), podPrefixes: podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR]) };
+}
+
+function viewPod(pod: Pod): PodStatus {
+  const { podIP, podIPs, phase = 'Pending', conditions } = pod.status ?? {};
+  return {
+    namespace: pod.metadata.namespace ?? '',
+    name: pod.metadata.name,
+    node: pod.spec?.nodeName ?? '',
+    addresses: podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]),
+    ready: conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
+    phase,
+  };
+}

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { stringify } from 'yaml';
+import { type Address, formatAddress } from '../address/address.ts';
+import { startApiServer } from '../apiserver/api-server.ts';
+import { createServerCredentials } from '../apiserver/server-credentials.ts';
+import type { PodStreams } from '../apiserver/streams/pod-streams.ts';
+import type { KubeConnection } from '../kube/credentials/kube-connection.ts';
+import { fixedToken } from '../kube/credentials/token-source.ts';
+import { KubeClient } from '../kube/kube-client.ts';
+
+/** TCP port of the API on the fabric. */
+const API_PORT = 6443;
+
+export interface ControlPlaneOptions {
+  /** Of the fabric; the API listens on each. */
+  readonly addresses: readonly Address[];
+  readonly podStreams?: PodStreams;
+}
+
+/** The lab's Kubernetes API and how to reach it. */
+export interface ControlPlane {
+  /** The API's port on the fabric's addresses. */
+  readonly port: number;
+  readonly connection: KubeConnection;
+  /** A client of it, with the rights of an administrator. The caller closes it. */
+  client(userAgent: string): KubeClient;
+  /** A kubeconfig for whoever reaches the API at `server`, a URL. */
+  kubeconfig(cluster: string, server: string): string;
+  /** A kubeconfig for processes of the fabric and its hosts. */
+  readonly fabricKubeconfig: string;
+  close(): Promise<void>;
+}
+
+const hostInUrl = (address: Address) => (address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address));
+
+/** Starts the API in this process. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const [first] = options.addresses;
+  if (first === undefined) throw new Error('the fabric has no address for the API');
+  const token = randomBytes(24).toString('base64url');
+  const hosts = options.addresses.map(formatAddress);
+  const tls = await createServerCredentials([...hosts, '127.0.0.1', 'localhost', 'kubernetes.default.svc']);
+  const server = await startApiServer({
+    listen: hosts.map((host) => ({ host, port: API_PORT })),
+    token,
+    tls,
+    ...(options.podStreams !== undefined && { podStreams: options.podStreams }),
+  });
+  const kubeconfig = (cluster: string, url: string) => formatKubeconfig(cluster, url, tls.caCertificate, token);
+  const url = `https://${hostInUrl(first)}:${API_PORT}`;
+  const connection: KubeConnection = {
+    server: new URL(url),
+    certificateAuthority: Buffer.from(tls.caCertificate),
+    token: fixedToken(token),
+  };
+  return {
+    port: API_PORT,
+    connection,
+    client: (userAgent) => new KubeClient(connection, userAgent),
+    kubeconfig,
+    fabricKubeconfig: kubeconfig('lab', url),
+    close: server.close,
+  };
+}
+
+function formatKubeconfig(cluster: string, server: string, authority: string, token: string): string {
+  const name = `flatnet-${cluster}`;
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster: { server, 'certificate-authority-data': Buffer.from(authority).toString('base64') } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    'current-context': name,
+  });
+}

@@ -1,0 +1,85 @@
+import type net from 'node:net';
+import { encodeError } from './control-message.ts';
+import { ControlServer } from './control-server.ts';
+import type { InitMessage, KeeperMessage, LabStart } from './init-message.ts';
+import { unmountScratch } from './init-scratch.ts';
+import { Lab, type LabProgram } from './lab.ts';
+import { removeLabDirectory } from './lab-directory.ts';
+import { labMethods } from './lab-methods.ts';
+import { OrphanReaper } from './orphan-reaper.ts';
+import { relayConnections } from './relay.ts';
+
+/** The channel to the lab's keeper. */
+export interface KeeperChannel {
+  send(message: InitMessage): void;
+  onMessage(listener: (message: KeeperMessage, handle: net.Server | undefined) => void): void;
+  /** The keeper is gone. */
+  onLost(listener: () => void): void;
+}
+
+export interface LabInitOptions {
+  readonly channel: KeeperChannel;
+  readonly program: LabProgram;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/**
+ * The first process of a lab's namespaces: makes the lab as its keeper says, and resolves when the lab has ended. With
+ * this process all others of the lab end, so that nothing needs to be found and killed.
+ */
+export async function runLabInit({ channel, program, environment }: LabInitOptions): Promise<void> {
+  using _reaper = new OrphanReaper();
+  const end = new AbortController();
+  const started = Promise.withResolvers<LabStart>();
+  const lab = Promise.withResolvers<Lab>();
+  lab.promise.catch(() => undefined); // told to the keeper below
+  channel.onMessage((message, handle) => {
+    if (message.kind === 'start') started.resolve(message.start);
+    else if (message.kind === 'stop') end.abort();
+    // Connections wait until there is a lab to lead them to.
+    else if (handle !== undefined)
+      relayConnections(handle, async () => (await lab.promise).dial(message.name), end.signal);
+  });
+  channel.onLost(() => end.abort());
+  channel.send({ kind: 'hello' });
+  const ended = new Promise<undefined>((resolve) => end.signal.addEventListener('abort', () => resolve(undefined)));
+  const start = await Promise.race([started.promise, ended]);
+  if (start === undefined) return;
+  try {
+    await runLab({ start, program, environment, channel, onStarted: lab.resolve, end, ended });
+  } catch (error) {
+    lab.reject(error);
+    channel.send({ kind: 'failed', error: encodeError(error) });
+  } finally {
+    unmountScratch(start.directory.disks);
+    // The keeper does the same; but when it was killed there is nobody else left to.
+    removeLabDirectory(start.directory);
+  }
+}
+
+interface RunLabOptions extends LabInitOptions {
+  readonly start: LabStart;
+  readonly onStarted: (lab: Lab) => void;
+  readonly end: AbortController;
+  readonly ended: Promise<undefined>;
+}
+
+async function runLab({ start, program, environment, channel, onStarted, end, ended }: RunLabOptions): Promise<void> {
+  const lab = await Lab.start({
+    start,
+    program,
+    environment,
+    onProgress: (progress) => channel.send({ kind: 'progress', progress }),
+    onWarning: (message) => channel.send({ kind: 'warning', message }),
+  });
+  onStarted(lab);
+  const control = await ControlServer.listen({
+    lab: start.directory.name,
+    path: start.directory.controlSocket,
+    methods: labMethods(lab, () => end.abort()),
+  });
+  void lab.ready().then((status) => channel.send({ kind: 'ready', status }));
+  await ended;
+  await lab.stop();
+  await control.close();
+}

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import * as v from 'valibot';
+import { parseBySchema } from '../error/schema.ts';
+import type { ControlCall, ControlMethod } from './control-server.ts';
+import { type ExecResult, execParamsSchema, serveExec } from './exec.ts';
+import type { Lab } from './lab.ts';
+import { readLog } from './log-reader.ts';
+import { parsePlace } from './place.ts';
+
+const rebootParams = v.strictObject({ host: v.string() });
+
+const logsParams = v.strictObject({
+  /** Absent: the lab itself. */
+  host: v.optional(v.string()),
+  process: v.optional(v.string()),
+  lines: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  follow: v.optional(v.boolean(), false),
+});
+
+/**
+ * What a lab answers on its control socket.
+ * @param end ends the lab; called when `down` has been answered
+ */
+export function labMethods(lab: Lab, end: () => void): Map<string, ControlMethod> {
+  return new Map<string, ControlMethod>([
+    ['status', async () => lab.status()],
+    ['exec', (call) => exec(lab, call)],
+    [
+      'reboot',
+      async ({ params }) => {
+        const { host } = parseBySchema('reboot', rebootParams, params);
+        const node = lab.node(host);
+        node.reboot();
+        return { boots: node.boots };
+      },
+    ],
+    [
+      'logs',
+      async ({ params, signal, emit }) => {
+        const {
+          host,
+          process = host === undefined ? 'lab' : 'agent',
+          lines,
+          follow,
+        } = parseBySchema('logs', logsParams, params);
+        if (host !== undefined) lab.node(host);
+        const options = { follow, signal, ...(lines !== undefined && { lines }) };
+        await readLog(lab.logFile(host, process), options, (chunk) => emit({ log: chunk.toString('base64') }));
+      },
+    ],
+    ['down', async () => setImmediate(end)],
+  ]);
+}
+
+async function exec(lab: Lab, call: ControlCall): Promise<ExecResult> {
+  const params = parseBySchema('exec', execParamsSchema, call.params);
+  const place = parsePlace(params.where);
+  switch (place.kind) {
+    case 'fabric':
+      return serveExec(call, params, (command, args, options) =>
+        spawn(command, args, { cwd: '/', env: { ...lab.environment, ...params.environment }, ...options }),
+      );
+    case 'host': {
+      const { host } = lab.node(place.name);
+      const env = { ...host.environment, ...params.environment };
+      return serveExec(call, params, (command, args, options) => host.spawn(command, args, { env, ...options }));
+    }
+    case 'pod':
+      throw new Error('not yet');
+    default:
+      return place satisfies never;
+  }
+}

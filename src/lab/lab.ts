@@ -1,0 +1,288 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import path from 'node:path';
+import type { Duplex } from 'node:stream';
+import { stringify } from 'yaml';
+import { formatAddress } from '../address/address.ts';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import { replaceFile } from '../kernel/atomic-file.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
+import { PODS, SERVICES } from '../kube/resource.ts';
+import { formatClusterConfiguration } from './agent-configuration.ts';
+import { ClusterView, compare } from './cluster-view.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { Fabric } from './fabric.ts';
+import { INTERNET } from './fabric-plan.ts';
+import { connectFromHost } from './host-connection.ts';
+import { hostFiles } from './host-files.ts';
+import type { LabProgress, LabStart } from './init-message.ts';
+import { mountScratch } from './init-scratch.ts';
+import type { LabHostConfiguration } from './lab-configuration.ts';
+import { HOST_PATHS, type LabHost } from './lab-host.ts';
+import { LabNode } from './lab-node.ts';
+import type { HostStatus, LabStatus } from './lab-status.ts';
+import { createManifests } from './manifests.ts';
+import { formatPublicationTarget, type Publication } from './publication.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+/** How the lab runs the program's own subcommands. */
+export interface LabProgram {
+  /** Node. */
+  readonly command: string;
+  /** Before the subcommand: the main module. */
+  readonly args: readonly string[];
+  /** Directories that both need, which must stay visible on hosts. */
+  readonly directories: readonly string[];
+}
+
+export interface LabOptions {
+  readonly start: LabStart;
+  readonly program: LabProgram;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly onProgress: (progress: LabProgress) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/** Milliseconds until a lab that isn't ready is left as it is: a fixed part, and one for each host. */
+const READY_DEADLINE = 60_000;
+const READY_DEADLINE_PER_HOST = 1_000;
+
+/** A whole cluster: in the process that is the first of its namespaces, and so in the fabric's network namespace. */
+export class Lab {
+  readonly #options: LabOptions;
+  readonly #stop = new AbortController();
+  readonly #fabric: Fabric;
+  readonly #nodes = new Map<string, LabNode>();
+  readonly #agents = new Map<string, SupervisedProcess>();
+  readonly #supervised = new Set<SupervisedProcess>();
+  readonly #controlPlane: ControlPlane;
+  readonly #client: KubeClient;
+  readonly #view: ClusterView;
+  #phase: LabStatus['phase'] = 'starting';
+
+  private constructor(options: LabOptions, fabric: Fabric, controlPlane: ControlPlane) {
+    this.#options = options;
+    this.#fabric = fabric;
+    this.#controlPlane = controlPlane;
+    this.#client = controlPlane.client('flatnet-lab');
+    this.#view = new ClusterView(this.#client, this.#stop.signal);
+  }
+
+  /** Makes the fabric, the API and the hosts, and creates the manifests' objects; doesn't wait for anything to be ready. */
+  static async start(options: LabOptions): Promise<Lab> {
+    const { configuration, directory, ports, manifests } = options.start;
+    mountScratch(directory.disks);
+    const fabric = new Fabric(configuration);
+    const controlPlane = await startControlPlane({ addresses: configuration.serviceAddresses });
+    const apiPort = ports.find(({ name }) => name === 'api')?.port ?? 0;
+    const url = `https://127.0.0.1:${apiPort}`;
+    replaceFile(directory.kubeconfig, controlPlane.kubeconfig(directory.name, url), { mode: 0o600 });
+    const lab = new Lab(options, fabric, controlPlane);
+    lab.#startController();
+    await lab.#bootHosts();
+    await createManifests(lab.#client, manifests, lab.#stop.signal);
+    return lab;
+  }
+
+  get controlPlane(): ControlPlane {
+    return this.#controlPlane;
+  }
+
+  /** A client of the lab's API; the lab closes it. */
+  get client(): KubeClient {
+    return this.#client;
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return this.#options.environment;
+  }
+
+  /** Connects to what a port of 127.0.0.1 stands for: the API, or a publication by its number. */
+  async dial(listener: string): Promise<Duplex> {
+    const { serviceAddresses, publish } = this.#options.start.configuration;
+    const publication = publish[Number(listener)];
+    if (publication !== undefined) return this.#dialPublication(publication);
+    const [address] = serviceAddresses.map(formatAddress);
+    const socket = net.connect({
+      port: this.#controlPlane.port,
+      allowHalfOpen: true,
+      ...(address !== undefined && { host: address }),
+    });
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** A host by its name, the one outside among them. @throws FlatnetError `not-found` */
+  node(name: string): LabNode {
+    const node = this.#nodes.get(name);
+    if (node !== undefined) return node;
+    throw new FlatnetError({
+      operation: 'find host',
+      code: 'not-found',
+      message: `the lab has no host ${JSON.stringify(name)}`,
+      remedy: `it has ${[...this.#nodes.keys()].sort(compare).join(', ')}`,
+    });
+  }
+
+  /** The file that a process of a host, or of the lab itself, logs to. */
+  logFile(host: string | undefined, process: string): string {
+    return path.join(this.#options.start.directory.logs, `${host === undefined ? '' : `${host}.`}${process}.log`);
+  }
+
+  /** Resolves when every node and pod is ready, or after a deadline with a warning: the lab is there to be looked at. */
+  async ready(): Promise<LabStatus> {
+    const { hosts } = this.#options.start.configuration;
+    const deadline = AbortSignal.timeout(READY_DEADLINE + READY_DEADLINE_PER_HOST * hosts.length);
+    try {
+      await this.#view.until(() => this.#isReady(), AbortSignal.any([deadline, this.#stop.signal]));
+    } catch {
+      this.#options.onWarning(`not ready: ${this.#unready().join(', ')}`);
+    }
+    this.#phase = 'ready';
+    return this.status();
+  }
+
+  status(): LabStatus {
+    const { start } = this.#options;
+    return {
+      name: start.directory.name,
+      phase: this.#phase,
+      api: { url: `https://127.0.0.1:${this.#port('api')}`, kubeconfig: start.directory.kubeconfig },
+      hosts: start.configuration.hosts.map((host) => this.#hostStatus(host)),
+      pods: this.#view.pods,
+      publications: start.configuration.publish.map(({ target }, index) => ({
+        url: `http://127.0.0.1:${this.#port(String(index))}`,
+        target: formatPublicationTarget(target),
+      })),
+      internet: start.configuration.internet.map(({ address }) => formatAddress(address)),
+    };
+  }
+
+  /** Ends everything in good order. */
+  async stop(): Promise<void> {
+    this.#phase = 'stopping';
+    this.#stop.abort();
+    for (const node of this.#nodes.values()) node.retire();
+    await Promise.all([...this.#supervised].map(({ ended }) => ended));
+    this.#client.close();
+    await this.#controlPlane.close();
+  }
+
+  /** To a pod from its own node, to a service's address from the first: as any client on that node reaches it. */
+  async #dialPublication({ target }: Publication): Promise<Duplex> {
+    if (target.kind === 'svc') {
+      const service = await this.#client.get(SERVICES, target);
+      const [first] = this.#options.start.configuration.hosts;
+      return connectFromHost(this.node(first?.name ?? '').host, service.spec?.clusterIP ?? '', target.port);
+    }
+    const pod = await this.#client.get(PODS, target);
+    return connectFromHost(this.node(pod.spec?.nodeName ?? '').host, pod.status?.podIP ?? '', target.port);
+  }
+
+  async #bootHosts(): Promise<void> {
+    const { configuration, directory } = this.#options.start;
+    const { hosts, internet } = configuration;
+    const outside = { name: INTERNET, addresses: internet, labels: {} };
+    const all = [...hosts, ...(internet.length > 0 ? [outside] : [])];
+    for (const host of all) {
+      const node = new LabNode({
+        configuration: host,
+        disk: { directory: path.join(directory.disks, host.name), keep: this.#options.program.directories },
+        files: hostFiles(configuration, host.name, this.#controlPlane.fabricKubeconfig),
+        fabric: this.#fabric,
+        environment: this.#options.environment,
+        onBoot: (running) => host.name !== INTERNET && this.#startOnHost(running),
+      });
+      this.#nodes.set(host.name, node);
+      this.#options.onProgress({ stage: 'hosts up', done: this.#nodes.size, total: all.length });
+      // One host is a few milliseconds of this thread: let the API answer between two.
+      await new Promise(setImmediate);
+    }
+  }
+
+  #startOnHost(host: LabHost): void {
+    const { command, args } = this.#options.program;
+    const agentArgs = [...args, 'agent', '--config', HOST_PATHS.agentConfiguration];
+    const agent = new SupervisedProcess({
+      logFile: this.logFile(host.name, 'agent'),
+      start: (log) => host.spawn(command, agentArgs, { stdio: ['ignore', log, log] }),
+      signal: host.signal,
+    });
+    this.#supervise(agent);
+    this.#agents.set(host.name, agent);
+  }
+
+  #startController(): void {
+    const { program, start, environment } = this.#options;
+    const file = path.join(start.directory.disks, 'controller.yaml');
+    const kubeconfig = path.join(start.directory.disks, 'kubeconfig');
+    replaceFile(kubeconfig, this.#controlPlane.fabricKubeconfig, { mode: 0o600 });
+    replaceFile(file, stringify({ kubeconfig, cluster: formatClusterConfiguration(start.configuration) }));
+    this.#supervise(
+      new SupervisedProcess({
+        logFile: this.logFile(undefined, 'controller'),
+        start: (log) =>
+          spawn(program.command, [...program.args, 'controller', '--config', file], {
+            cwd: '/',
+            env: environment,
+            stdio: ['ignore', log, log],
+          }),
+        signal: this.#stop.signal,
+      }),
+    );
+  }
+
+  #supervise(supervised: SupervisedProcess): void {
+    this.#supervised.add(supervised);
+    void supervised.ended.then(() => this.#supervised.delete(supervised));
+  }
+
+  #isReady(): boolean {
+    const { hosts } = this.#options.start.configuration;
+    const nodes = hosts.filter(({ name }) => this.#view.node(name)?.ready).length;
+    const { pods } = this.#view;
+    const podsReady = pods.filter(isSettled).length;
+    const { onProgress } = this.#options;
+    onProgress({ stage: 'nodes ready', done: nodes, total: hosts.length });
+    if (nodes === hosts.length) onProgress({ stage: 'pods ready', done: podsReady, total: pods.length });
+    return nodes === hosts.length && podsReady === pods.length;
+  }
+
+  #unready(): string[] {
+    const { hosts } = this.#options.start.configuration;
+    return [
+      ...hosts.filter(({ name }) => !this.#view.node(name)?.ready).map(({ name }) => `node ${name}`),
+      ...this.#view.pods.filter((pod) => !isSettled(pod)).map(({ namespace, name }) => `pod ${namespace}/${name}`),
+    ];
+  }
+
+  #hostStatus({ name, subnet, addresses }: LabHostConfiguration): HostStatus {
+    const view = this.#view.node(name);
+    const host = this.node(name).host;
+    const agent = this.#agents.get(name);
+    return {
+      name,
+      subnet: subnet.name,
+      addresses: addresses.map(({ address }) => formatAddress(address)),
+      podPrefixes: view?.podPrefixes ?? [],
+      up: !host.signal.aborted,
+      ready: view?.ready ?? false,
+      pid: host.pid,
+      agent: {
+        ...(agent?.pid !== undefined && { pid: agent.pid }),
+        restarts: agent?.restarts ?? 0,
+        log: this.logFile(name, 'agent'),
+      },
+    };
+  }
+
+  #port(name: string): number {
+    return this.#options.start.ports.find((port) => port.name === name)?.port ?? 0;
+  }
+}
+
+/** Ready, or done with its work. */
+function isSettled({ ready, phase }: { readonly ready: boolean; readonly phase: string }): boolean {
+  return ready || phase === 'Succeeded';
+}
