@@ -1,0 +1,152 @@
+import { addToAddress } from '../../address/address.ts';
+import { isMap } from '../../netfilter/element-key.ts';
+import { canonicalLiteral } from '../../netfilter/literal-bounds.ts';
+import type { Literal, MapElement, NamedMap, NamedSet, SetElement, Verdict } from '../../netfilter/node.ts';
+import { AttributeReader } from '../netlink/attribute-reader.ts';
+import type { NetlinkMessage } from '../netlink/message.ts';
+import { ELEMENT_INTERVAL_END, NFTA_DATA, NFTA_ELEMENT, NFTA_ELEMENT_LIST } from './attribute-type.ts';
+import { maximumOf } from './literal-bytes.ts';
+import { type FieldLayouts, layoutOf, readFields, type SetLayout } from './set-layout.ts';
+import { decodeElementComment } from './userdata.ts';
+import { decodeVerdict } from './verdict-codec.ts';
+
+const NFGENMSG_LENGTH = 4;
+
+interface KernelElement {
+  readonly key: readonly Literal[];
+  readonly bytes: Uint8Array;
+  readonly keyEnd?: readonly Literal[];
+  readonly value?: readonly Literal[] | Verdict;
+  readonly end: boolean;
+  readonly timeout?: number;
+  readonly expires?: number;
+  readonly comment?: string;
+}
+
+/** Gathers the elements of one set from the messages of its dump. */
+export class ElementDecoder {
+  readonly #set: NamedSet | NamedMap;
+  readonly #layout: SetLayout;
+  readonly #elements: KernelElement[] = [];
+
+  constructor(set: NamedSet | NamedMap) {
+    this.#set = set;
+    this.#layout = layoutOf(set);
+  }
+
+  /** Reads NFT_MSG_NEWSETELEM. */
+  read(message: NetlinkMessage): void {
+    const attributes = AttributeReader.ofMessage(message, NFGENMSG_LENGTH);
+    while (attributes.next()) {
+      if (attributes.type !== NFTA_ELEMENT_LIST.elements) continue;
+      const list = attributes.nested();
+      while (list.next()) {
+        const element = decodeElement(list.nested(), this.#layout);
+        if (element !== undefined) this.#elements.push(element);
+      }
+    }
+  }
+
+  /** All elements read; those of a map have values. */
+  elements(): (SetElement | MapElement)[] {
+    if (this.#layout.intervals === 'ends') return this.#intervals();
+    return this.#elements.map((element) => this.#node(element, element.keyEnd ?? element.key));
+  }
+
+  #node(element: KernelElement, last: readonly Literal[]): SetElement | MapElement {
+    const key = element.key.map((literal, index) => span(literal, last[index] ?? literal));
+    const node: SetElement = {
+      key,
+      ...(element.timeout !== undefined && { timeout: element.timeout }),
+      ...(element.expires !== undefined && { expires: element.expires }),
+      ...(element.comment !== undefined && { comment: element.comment }),
+    };
+    return isMap(this.#set) && element.value !== undefined ? { ...node, value: element.value } : node;
+  }
+
+  /** An interval goes to the value before its end, or before the next one's start, or to the greatest of all. */
+  #intervals(): (SetElement | MapElement)[] {
+    // At one value, the end of what lies before comes first.
+    const ordered = [...this.#elements].sort(
+      (left, right) => Buffer.compare(left.bytes, right.bytes) || Number(right.end) - Number(left.end),
+    );
+    const result: (SetElement | MapElement)[] = [];
+    for (const [index, element] of ordered.entries()) {
+      if (element.end) continue;
+      const next = ordered[index + 1];
+      const [field] = this.#layout.key.fields;
+      const last = next === undefined ? field && maximumOf(field.type) : next.key[0] && before(next.key[0]);
+      result.push(this.#node(element, last === undefined ? element.key : [last]));
+    }
+    return result;
+  }
+}
+
+function span(first: Literal, last: Literal): Literal {
+  return first === last ? first : canonicalLiteral({ kind: 'range', from: first, to: last });
+}
+
+function before(literal: Literal): Literal {
+  if (literal.kind === 'address') return { kind: 'address', address: addToAddress(literal.address, -1) };
+  return literal.kind === 'number' ? { kind: 'number', value: literal.value - 1 } : literal;
+}
+
+function decodeElement(attributes: AttributeReader, layout: SetLayout): KernelElement | undefined {
+  let bytes: Uint8Array | undefined;
+  let keyEnd: Uint8Array | undefined;
+  let value: readonly Literal[] | Verdict | undefined;
+  let end = false;
+  let timeout: number | undefined;
+  let expires: number | undefined;
+  let comment: string | undefined;
+  while (attributes.next()) {
+    switch (attributes.type) {
+      case NFTA_ELEMENT.key:
+        bytes = valueBytes(attributes.nested());
+        break;
+      case NFTA_ELEMENT.keyEnd:
+        keyEnd = valueBytes(attributes.nested());
+        break;
+      case NFTA_ELEMENT.data:
+        value = decodeData(attributes.nested(), layout.value);
+        break;
+      case NFTA_ELEMENT.flags:
+        end = (attributes.be32() & ELEMENT_INTERVAL_END) !== 0;
+        break;
+      case NFTA_ELEMENT.timeout:
+        timeout = Number(attributes.be64());
+        break;
+      case NFTA_ELEMENT.expiration:
+        expires = Number(attributes.be64());
+        break;
+      case NFTA_ELEMENT.userdata:
+        comment = decodeElementComment(attributes.bytes());
+        break;
+    }
+  }
+  if (bytes === undefined) return undefined;
+  return {
+    key: readFields(bytes, layout.key),
+    bytes,
+    ...(keyEnd !== undefined && { keyEnd: readFields(keyEnd, layout.key) }),
+    ...(value !== undefined && { value }),
+    end,
+    ...(timeout !== undefined && { timeout }),
+    ...(expires !== undefined && { expires }),
+    ...(comment !== undefined && { comment }),
+  };
+}
+
+/** NFTA_DATA_VALUE, as bytes that outlive the message. */
+function valueBytes(data: AttributeReader): Uint8Array | undefined {
+  while (data.next()) if (data.type === NFTA_DATA.value) return data.copy();
+  return undefined;
+}
+
+function decodeData(data: AttributeReader, layout: FieldLayouts | undefined): readonly Literal[] | Verdict | undefined {
+  while (data.next()) {
+    if (data.type === NFTA_DATA.verdict) return decodeVerdict(data.nested());
+    if (data.type === NFTA_DATA.value && layout !== undefined) return readFields(data.bytes(), layout);
+  }
+  return undefined;
+}
