@@ -1,9 +1,8 @@
 import * as v from 'valibot';
 import { formatAddress, parseAddress } from '../address/address.ts';
 import { parseMac } from '../address/mac.ts';
-import { FlatnetError } from '../error/flatnet-error.ts';
+import { parseBySchema, parsedText } from '../error/schema.ts';
 import type { Attachment } from './attachment.ts';
-import { describeIssues } from './schema-issue.ts';
 
 /**
  * How far an attachment has come. Only what is `attached` belongs to the node's plan; the other two are found at rest only
@@ -24,7 +23,7 @@ export interface AttachmentRecord {
 
 const VERSION = 1;
 
-const address = v.pipe(v.string(), v.transform(parseAddress));
+const address = parsedText(parseAddress);
 
 const bits = v.exactOptional(v.number());
 
@@ -35,7 +34,7 @@ const attachmentSchema = v.object({
   namespacePath: v.string(),
   addresses: v.array(address),
   hostLink: v.string(),
-  mac: v.pipe(v.string(), v.transform(parseMac)),
+  mac: parsedText(parseMac),
   wiring: v.picklist(['point-to-point', 'bridge']),
   mtu: v.number(),
   pod: v.exactOptional(
@@ -83,15 +82,8 @@ export function formatAttachmentRecord(record: AttachmentRecord): string {
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-/** Reads what formatAttachmentRecord wrote. @throws FlatnetError `invalid`, naming the fields that are wrong */
+/** Reads what formatAttachmentRecord wrote. @throws FlatnetError `invalid`, naming the field that is wrong */
 export function parseAttachmentRecord(text: string): AttachmentRecord {
-  const parsed = v.safeParse(recordSchema, text);
-  if (!parsed.success)
-    throw new FlatnetError({
-      operation: 'read attachment',
-      code: 'invalid',
-      message: describeIssues(parsed.issues),
-    });
-  const { version: _, ...record } = parsed.output;
+  const { version: _, ...record } = parseBySchema('read attachment', recordSchema, text);
   return record;
 }

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { reportError } from './cni-error.ts';
-import type { CniReply } from './cni-service.ts';
+import type { CniReply } from './cni-request.ts';
 import { formatShimReply, LARGEST_REQUEST, parseShimRequest, type ShimRequest } from './shim-protocol.ts';
 import { LATEST_CNI_VERSION } from './version.ts';
 

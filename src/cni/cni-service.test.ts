@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { formatAddress } from '../address/address.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
-import type { CniReply, CniService } from './cni-service.ts';
+import type { CniReply } from './cni-request.ts';
+import type { CniService } from './cni-service.ts';
 import { configurationOf, environmentOf, READY, ServiceFixture } from './service-fixture.ts';
 import { CNI_VERSIONS } from './version.ts';
 

@@ -1,26 +1,15 @@
 import { formatPrefix } from '../address/prefix.ts';
 import type { AddressStore } from '../ipam/address-store.ts';
 import type { AttachmentLifecycle } from './attachment-lifecycle.ts';
-import { CniError, type CniErrorKind, reportError } from './cni-error.ts';
-import { type CniEnvironment, type CniInvocation, parseEnvironment } from './environment.ts';
+import { CniError, type CniErrorKind } from './cni-error.ts';
+import { type CniReply, type CniRequest, replyWith } from './cni-request.ts';
+import { type CniInvocation, parseEnvironment } from './environment.ts';
 import { type NetworkConfiguration, parseNetworkConfiguration } from './network-configuration.ts';
 import type { PodNetwork, PodNetworkParameters, Readiness } from './pod-network.ts';
 import { addToResult, checkResult } from './pod-result.ts';
 import { EMPTY_RESULT, parseResult, renderResult } from './result.ts';
 import { parseRuntimeConfiguration } from './runtime-configuration.ts';
-import { type CniVersion, cniVersionAtLeast, renderVersions, requestedVersion } from './version.ts';
-
-/** One start of the plugin: its CNI_ variables, and what came on its stdin. */
-export interface CniRequest {
-  readonly environment: CniEnvironment;
-  readonly stdin: string;
-}
-
-/** What the plugin's process ends with. */
-export interface CniReply {
-  readonly exit: number;
-  readonly stdout: string;
-}
+import { type CniVersion, cniVersionAtLeast, renderVersions } from './version.ts';
 
 /** What became of a request, for logs and figures. */
 export interface CniOutcome {
@@ -55,21 +44,22 @@ export class CniService {
   async handle(request: CniRequest): Promise<CniReply> {
     const started = performance.now();
     const { CNI_COMMAND = '', CNI_CONTAINERID = '', CNI_IFNAME = '' } = request.environment;
-    const outcome = { command: CNI_COMMAND, containerId: CNI_CONTAINERID, interfaceName: CNI_IFNAME };
-    const finish = (error?: unknown) =>
-      this.#options.onOutcome?.({
-        ...outcome,
-        milliseconds: performance.now() - started,
-        ...(error !== undefined && { error }),
-      });
-    try {
-      const printed = await this.#answer(request);
-      finish();
-      return { exit: 0, stdout: printed === undefined ? '' : JSON.stringify(printed) };
-    } catch (error) {
-      finish(error);
-      return { exit: 1, stdout: JSON.stringify(reportError(error, requestedVersion(request.stdin))) };
-    }
+    let error: unknown;
+    const reply = await replyWith(
+      request,
+      () => this.#answer(request),
+      (cause) => {
+        error = cause;
+      },
+    );
+    this.#options.onOutcome?.({
+      command: CNI_COMMAND,
+      containerId: CNI_CONTAINERID,
+      interfaceName: CNI_IFNAME,
+      milliseconds: performance.now() - started,
+      ...(error !== undefined && { error }),
+    });
+    return reply;
   }
 
   async #answer({ environment, stdin }: CniRequest): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { FlatnetError } from '../error/flatnet-error.ts';
-import type { CniReply, CniRequest } from './cni-service.ts';
+import type { CniReply, CniRequest } from './cni-request.ts';
 
 /**
  * What the shim and the agent say to each other over a unix stream socket:

@@ -34,7 +34,7 @@ extern char **environ;
 
 static struct {
   struct sockaddr_un socket;
-  long wait;
+  double wait;
 } settings = {.socket = {.sun_family = AF_UNIX, .sun_path = "/run/flatnet/cni.sock"}, .wait = 10};
 
 /* Bytes that grow. */
@@ -94,7 +94,7 @@ static void read_settings(const char *executable) {
   if (!stream) return;
   while (fgets(line, sizeof line, stream)) {
     line[strcspn(line, "\r\n")] = 0;
-    if (!strncmp(line, "wait=", 5)) settings.wait = atol(line + 5);
+    if (!strncmp(line, "wait=", 5)) settings.wait = atof(line + 5);
     if (!strncmp(line, "socket=", 7) && strlen(line + 7) < sizeof settings.socket.sun_path)
       strcpy(settings.socket.sun_path, line + 7);
   }
@@ -116,8 +116,8 @@ static double now(void) {
 }
 
 /* A connection to the agent, waited for until `seconds` have passed; -1 where there is none. */
-static int connect_agent(long seconds) {
-  double deadline = now() + (double)seconds;
+static int connect_agent(double seconds) {
+  double deadline = now() + seconds;
   for (;;) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
