@@ -21,7 +21,7 @@ export function formatAgentConfiguration(lab: LabConfiguration, node: string): s
     cluster: formatClusterConfiguration(lab),
     wiring: lab.wiring,
     masquerade: { configFile: HOST_PATHS.masqueradeConfiguration },
-    listen: { metrics: HOST_PATHS.agentMetrics },
+    metrics: HOST_PATHS.agentMetrics,
     cni: { binDirectory: HOST_PATHS.cniBin, configurationDirectory: HOST_PATHS.cniConfiguration },
     stateDirectory: HOST_PATHS.agentState,
     runDirectory: HOST_PATHS.agentRun,

@@ -1,29 +1,63 @@
-import type { Change } from '../host/change.ts';
+import type { Change, NamespaceChanges } from '../host/change.ts';
+import { applyChanges, type ChangeContext, failureOf } from '../kernel/change-applier.ts';
+import { LinkReaper } from '../kernel/link-reaper.ts';
+import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
 import { type FabricPlan, type HostConnection, planFabric } from './fabric-plan.ts';
-import { applyByCommand } from './ip-batch.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
 import type { LabHost } from './lab-host.ts';
 
 /** The network between a lab's hosts, in the network namespace of the process that makes it. */
-export class Fabric {
+export class Fabric implements AsyncDisposable {
   readonly #plan: FabricPlan;
+  readonly #socket = NetlinkSocket.open('route');
+  readonly #reaper = LinkReaper.open();
+  readonly #context: ChangeContext = {
+    socket: this.#socket,
+    reaper: this.#reaper,
+    applyTables: () => {
+      throw new Error('the fabric has no tables of nf_tables');
+    },
+  };
   readonly #connected = new Set<string>();
 
-  /** Makes the router and the subnets. @throws FlatnetError */
-  constructor(lab: LabConfiguration) {
+  private constructor(lab: LabConfiguration) {
     this.#plan = planFabric(lab);
-    apply(this.#plan.router);
   }
 
-  /** Connects a host that has just booted. */
-  connect(host: LabHost): void {
-    const connection = this.#connectionOf(host.name);
+  /** Makes the router and the subnets. @throws FlatnetError */
+  static async create(lab: LabConfiguration): Promise<Fabric> {
+    const fabric = new Fabric(lab);
+    await fabric.apply(fabric.#plan.router);
+    return fabric;
+  }
+
+  /** Connects a host that has just booted. @throws FlatnetError */
+  async connect(host: LabHost): Promise<void> {
+    const { name, networkNamespace: namespace } = host;
+    const connection = this.#connectionOf(name);
     // The kernel takes its time to remove the uplink of the namespace before the reboot.
-    if (this.#connected.has(host.name)) apply([{ kind: 'remove-link', name: connection.fabricLink }]);
-    this.#connected.add(host.name);
-    host.run(() => apply(connection.before));
-    apply(connection.link(host.networkNamespace));
-    host.run(() => apply(connection.after));
+    if (this.#connected.has(name)) await this.apply([{ kind: 'remove-link', name: connection.fabricLink }]);
+    this.#connected.add(name);
+    await this.#applyAll([
+      { namespace, changes: connection.before },
+      { changes: connection.link(namespace) },
+      { namespace, changes: connection.after },
+    ]);
+  }
+
+  /** Applies changes to the fabric's own namespace, its route table for instance. @throws FlatnetError */
+  apply(changes: readonly Change[]): Promise<void> {
+    return this.#applyAll([{ changes }]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reaper[Symbol.asyncDispose]();
+    this.#socket.close();
+  }
+
+  async #applyAll(changes: readonly NamespaceChanges[]): Promise<void> {
+    const failure = failureOf('make fabric', await applyChanges(changes, this.#context));
+    if (failure !== undefined) throw failure;
   }
 
   #connectionOf(host: string): HostConnection {
@@ -31,8 +65,4 @@ export class Fabric {
     if (connection === undefined) throw new Error(`${host} is no host of this lab`);
     return connection;
   }
-}
-
-function apply(changes: readonly Change[]): void {
-  applyByCommand(changes);
 }

@@ -17,6 +17,7 @@ export function isolationArguments(privileged: boolean): string[] {
     '--mount',
     '--net',
     '--ipc',
+    '--uts',
     '--mount-proc',
     ...(privileged ? [] : ['--user', '--map-root-user']),
   ];

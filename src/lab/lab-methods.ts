@@ -30,7 +30,7 @@ export function labMethods(lab: Lab, end: () => void): Map<string, ControlMethod
       async ({ params }) => {
         const { host } = parseBySchema('reboot', rebootParams, params);
         const node = lab.node(host);
-        node.reboot();
+        await node.reboot();
         return { boots: node.boots };
       },
     ],

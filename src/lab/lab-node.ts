@@ -15,25 +15,33 @@ export interface LabNodeOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Starts what runs on the host, at every boot; all of it ends when `host.signal` aborts. */
   readonly onBoot: (host: LabHost) => void;
+  /** Told of a boot that failed, other than the first. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** A host through all its reboots. */
 export class LabNode {
-  readonly configuration: HostIdentity;
   readonly #options: LabNodeOptions;
   #host: RunningHost;
-  #boots = 1;
+  #boots = 0;
   #retired = false;
+  #booted: Promise<void> = Promise.resolve();
 
-  constructor(options: LabNodeOptions) {
+  private constructor(options: LabNodeOptions) {
     this.#options = options;
-    this.configuration = options.configuration;
     createHostDisk(options.disk, options.files);
-    this.#host = this.#boot();
+    this.#host = this.#powerOn();
+  }
+
+  /** Makes the host and boots it. @throws FlatnetError */
+  static async create(options: LabNodeOptions): Promise<LabNode> {
+    const node = new LabNode(options);
+    await node.#booted;
+    return node;
   }
 
   get name(): string {
-    return this.configuration.name;
+    return this.#options.configuration.name;
   }
 
   /** The host as it runs now. */
@@ -45,8 +53,8 @@ export class LabNode {
     return this.#boots;
   }
 
-  /** Cuts its power, and boots it. */
-  reboot(): void {
+  /** Cuts its power, and boots it. @throws FlatnetError */
+  async reboot(): Promise<void> {
     if (this.#retired)
       throw new FlatnetError({
         operation: `reboot ${this.name}`,
@@ -54,6 +62,7 @@ export class LabNode {
         message: 'the lab is ending',
       });
     this.#host.powerOff();
+    await this.#booted;
   }
 
   /** Cuts its power for good. */
@@ -62,19 +71,30 @@ export class LabNode {
     this.#host.powerOff();
   }
 
-  #boot(): RunningHost {
-    const { configuration, disk, environment, fabric, onBoot } = this.#options;
+  #powerOn(): RunningHost {
+    const { configuration, disk, environment } = this.#options;
     const host = new RunningHost(configuration, disk, environment);
-    fabric.connect(host);
     // However it went down: a host has a watchdog.
-    host.signal.addEventListener('abort', () => setImmediate(() => this.#rebooted()), { once: true });
-    onBoot(host);
+    host.signal.addEventListener('abort', () => this.#wentDown(), { once: true });
+    this.#boots++;
+    this.#booted = this.#boot(host);
     return host;
   }
 
-  #rebooted(): void {
+  #wentDown(): void {
     if (this.#retired) return;
-    this.#boots++;
-    this.#host = this.#boot();
+    this.#booted = this.#booted
+      .catch(() => undefined) // of the boot that this one ends
+      .then(() => {
+        if (this.#retired) return undefined;
+        this.#host = this.#powerOn();
+        return this.#booted;
+      });
+    this.#booted.catch(this.#options.onFailure);
+  }
+
+  async #boot(host: RunningHost): Promise<void> {
+    await this.#options.fabric.connect(host);
+    if (!host.signal.aborted) this.#options.onBoot(host);
   }
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
 import { formatAddress } from '../address/address.ts';
-import { FlatnetError } from '../error/flatnet-error.ts';
+import { describeError, FlatnetError } from '../error/flatnet-error.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { PODS, SERVICES } from '../kube/resource.ts';
@@ -73,7 +73,7 @@ export class Lab {
   static async start(options: LabOptions): Promise<Lab> {
     const { configuration, directory, ports, manifests } = options.start;
     mountScratch(directory.disks);
-    const fabric = new Fabric(configuration);
+    const fabric = await Fabric.create(configuration);
     const controlPlane = await startControlPlane({ addresses: configuration.serviceAddresses });
     const apiPort = ports.find(({ name }) => name === 'api')?.port ?? 0;
     const url = `https://127.0.0.1:${apiPort}`;
@@ -186,18 +186,17 @@ export class Lab {
     const outside = { name: INTERNET, addresses: internet, labels: {} };
     const all = [...hosts, ...(internet.length > 0 ? [outside] : [])];
     for (const host of all) {
-      const node = new LabNode({
+      const node = await LabNode.create({
         configuration: host,
         disk: { directory: path.join(directory.disks, host.name), keep: this.#options.program.directories },
         files: hostFiles(configuration, host.name, this.#controlPlane.fabricKubeconfig),
         fabric: this.#fabric,
         environment: this.#options.environment,
+        onFailure: (error) => this.#options.onWarning(`${host.name} doesn't boot: ${describeError(error)}`),
         onBoot: (running) => host.name !== INTERNET && this.#startOnHost(running),
       });
       this.#nodes.set(host.name, node);
       this.#options.onProgress({ stage: 'hosts up', done: this.#nodes.size, total: all.length });
-      // One host is a few milliseconds of this thread: let the API answer between two.
-      await new Promise(setImmediate);
     }
   }
 
