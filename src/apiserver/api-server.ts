@@ -10,6 +10,7 @@ import type { RegistryContext } from './registry/registry-context.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { ObjectStore } from './store/object-store.ts';
 import type { PodStreams } from './streams/pod-streams.ts';
+import { UpgradeHandler } from './streams/upgrade-handler.ts';
 import { type AdvertisedAddress, createSystemObjects, keepNamespacesFurnished } from './system-objects.ts';
 
 /** Where to listen: an address (port 0 is any), or a socket that is already bound. */
@@ -80,6 +81,8 @@ function createServer(context: HandlerContext, tokens: TokenCheck, tls: ServerCr
   server.requestTimeout = 0;
   server.keepAliveTimeout = 90_000;
   server.on('request', (request, response) => void handleRequest(context, tokens, request, response));
+  const upgrades = new UpgradeHandler(context, tokens);
+  server.on('upgrade', (request, socket, head) => void upgrades.handle(request, socket, head));
   return server;
 }
 
