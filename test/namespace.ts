@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
+import { setTimeout as nextTurn } from 'node:timers/promises';
 import { NetlinkSocket } from '../src/kernel/netlink/netlink-socket.ts';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 
@@ -23,6 +24,21 @@ export function runIn(namespace: NetworkNamespace, command: string, ...options: 
   const result = namespace.run(() => spawnSync(command, options, { encoding: 'utf8' }));
   assert.equal(result.status, 0, `${command} ${options.join(' ')}: ${result.error?.message ?? result.stderr}`);
   return result.stdout;
+}
+
+/** Runs lines of iproute2 options (`link add …`), all in one `ip -batch`. */
+export function configure(namespace: NetworkNamespace, lines: readonly string[]): void {
+  const result = namespace.run(() => spawnSync('ip', ['-batch', '-'], { input: lines.join('\n'), encoding: 'utf8' }));
+  assert.equal(result.status, 0, result.error?.message ?? result.stderr);
+}
+
+/** Waits until something is so; the test fails where it isn't within some seconds. */
+export async function eventually(what: string, isSo: () => boolean, seconds = 10): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!isSo()) {
+    assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);
+    await nextTurn();
+  }
 }
 
 /** What `ip -j` or `bridge -j` prints, decoded. */
