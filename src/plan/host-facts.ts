@@ -15,6 +15,8 @@ export interface HostFacts {
   readonly forwardDropped: readonly ForwardDrop[];
   /** br_netfilter is there (net.bridge.bridge-nf-call-iptables exists). */
   readonly bridgeNetfilter: boolean;
+  /** Settings that differ from those that the kernel starts with, by dotted key; for hosts that are declared, not read. */
+  readonly sysctls?: Readonly<Record<string, string>>;
 }
 
 /** A foreign chain that drops what no rule of its accepts. */

@@ -1,4 +1,5 @@
 import type { Address } from '../address/address.ts';
+import type { Mac } from '../address/mac.ts';
 import type { Backend } from './backend/backend.ts';
 import type { LocalNode } from './local-node.ts';
 import type { PeerPath } from './node-plan.ts';
@@ -11,6 +12,8 @@ export interface PathTable {
   toPod(address: Address): PeerPath | undefined;
   /** The paths to the node that has the address as InternalIP. */
   toNode(address: Address): Iterable<PeerPath>;
+  /** The path whose tunnel endpoint has the MAC. */
+  toEndpoint(mac: Mac): PeerPath | undefined;
 }
 
 export function pathTable(local: LocalNode, directory: PeerDirectory, backend: Backend): PathTable {
@@ -35,6 +38,10 @@ export function pathTable(local: LocalNode, directory: PeerDirectory, backend: B
     *toNode(address) {
       const peer = directory.nodeAt(address);
       if (peer !== undefined) yield* pathsTo(peer);
+    },
+    toEndpoint: (mac) => {
+      const peer = directory.endpointAt(mac);
+      return peer && pathsTo(peer).find(({ path }) => path.kind === 'tunnel' && path.mac === mac);
     },
   };
 }

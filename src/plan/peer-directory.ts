@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../address/address.ts';
 import type { Family } from '../address/family.ts';
+import type { Mac } from '../address/mac.ts';
 import { comparePrefixes, formatPrefix, hostPrefix, type Prefix, prefixCovers } from '../address/prefix.ts';
 import { PrefixIndex } from '../address/prefix-index.ts';
 import { disjointPrefixes } from '../address/prefix-set.ts';
@@ -27,6 +28,8 @@ export interface PeerDirectory {
   holderOf(address: Address): { readonly peer: Peer; readonly prefix: Prefix } | undefined;
   /** The node that has the address as InternalIP. */
   nodeAt(address: Address): Peer | undefined;
+  /** The node whose tunnel endpoint has the MAC. */
+  endpointAt(mac: Mac): Peer | undefined;
 }
 
 /** An InternalIP or a pod prefix of a family, or undefined. */
@@ -58,12 +61,14 @@ export function peerDirectory(cluster: Pick<ClusterState, 'nodes'>): PeerDirecto
   const peers = new Map<string, Peer>();
   const holders = new PrefixIndex<{ readonly peer: Peer; readonly prefix: Prefix }>();
   const nodes = new PrefixIndex<Peer>();
+  const endpoints = new Map<Mac, Peer>();
   for (const node of cluster.nodes.values()) {
     const { name, addresses } = node;
     const podPrefixes = refused.size === 0 ? node.podPrefixes : node.podPrefixes.filter((one) => !refused.has(one));
     const peer: Peer = { name, addresses, podPrefixes, announcement: announcementOf(node) };
     peers.set(name, peer);
     for (const address of addresses) nodes.add(hostPrefix(address), peer);
+    for (const { mac } of peer.announcement.endpoints) endpoints.set(mac, peer);
     for (const prefix of podPrefixes) holders.add(prefix, { peer, prefix });
     findings.push(...missingParts(node));
   }
@@ -78,6 +83,7 @@ export function peerDirectory(cluster: Pick<ClusterState, 'nodes'>): PeerDirecto
     ),
     holderOf: (address) => first(holders.holding(address)),
     nodeAt: (address) => first(nodes.holding(address)),
+    endpointAt: (mac) => endpoints.get(mac),
   };
 }
 

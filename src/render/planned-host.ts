@@ -1,0 +1,33 @@
+import type { HostState, NamespaceState, NetworkState } from '../host/network-state.ts';
+import { overlay } from '../host/overlay.ts';
+import type { HostFacts } from '../plan/host-facts.ts';
+import type { NodeOutline } from '../plan/plan-node.ts';
+import { foreignState } from './foreign-state.ts';
+import { renderOutline, tunnelledFamilies } from './node.ts';
+import { pathTables } from './peer-path.ts';
+
+/**
+ * The state that a node will have once its plan is applied: for whoever verifies a plan before the kernel sees it, or
+ * a cluster that there is not. The rows for peers are computed at each look, so that a host takes the memory of its pods
+ * and nothing for its thousands of peers.
+ */
+export function planHostState({ plan, paths }: NodeOutline, facts: HostFacts): HostState {
+  const owned = renderOutline(plan, tunnelledFamilies(paths.rows()));
+  const pods = Map.groupBy(plan.attachments, ({ namespacePath }) => namespacePath);
+  const namespaces = Array.from(owned.pods, ([path, network]): NamespaceState => {
+    const pod = pods.get(path)?.[0]?.pod;
+    const state = overlay(EMPTY_NAMESPACE, network);
+    if (pod?.namespace === undefined) return { id: path, state };
+    return { id: path, pod: { namespace: pod.namespace, name: pod.name }, state };
+  });
+  return { name: plan.node, root: overlay(foreignState(facts), owned.host, pathTables(paths)), namespaces };
+}
+
+/** A network namespace as it is made, with its loopback up. */
+const EMPTY_NAMESPACE: NetworkState = foreignState({
+  uplinks: [],
+  foreignAddresses: [],
+  foreignRoutes: [],
+  forwardDropped: [],
+  bridgeNetfilter: false,
+});

@@ -1,0 +1,86 @@
+import { type Address, parseAddress } from '../address/address.ts';
+import { parsePrefix } from '../address/prefix.ts';
+import type { Attachment } from '../cni/attachment.ts';
+import type { Chain, Rule } from '../netfilter/node.ts';
+import {
+  ACCEPT,
+  addressLiteral,
+  DROP,
+  differs,
+  equals,
+  isOneOf,
+  macLiteral,
+  numberLiteral,
+  prefixLiteral,
+  rule,
+} from './rule.ts';
+
+/** Types of RFC 4861, RFC 2710 and RFC 3810 messages. */
+const ROUTER_ADVERTISEMENT = 134;
+const NEIGHBOUR_SOLICITATION = 135;
+const NEIGHBOUR_ADVERTISEMENT = 136;
+const REDIRECT = 137;
+const ROUTER_SOLICITATION = 133;
+const MULTICAST_REPORTS = [131, 132, 143];
+
+const UNSPECIFIED_IPV4 = parseAddress('0.0.0.0');
+const UNSPECIFIED_IPV6 = parseAddress('::');
+const LINK_LOCAL = parsePrefix('fe80::/10');
+
+/** netdev chains run in this order; nft calls it `filter`. */
+const FILTER_PRIORITY = 0;
+
+/**
+ * A pod sends from its own addresses only, and answers ARP and neighbour discovery for no others: one chain at the
+ * ingress of its host link, before bridging and routing see the packet, the same for both wirings and both families.
+ *
+ * A chain a link, comparing with constants, costs a packet less than a look-up in a set that all links share, costs
+ * packets of other links nothing, comes and goes with the attachment in one step, and works on every kernel, where
+ * adding a device to a chain that is there needs Linux 6.4. What is let through besides the pod's own addresses:
+ * link-local IPv6, and what a stack says before it has an address (duplicate address detection, multicast reports,
+ * ARP probes). Router advertisements and redirects are nobody's business but a router's.
+ * @returns undefined for a pod that opted out
+ */
+export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attachment): Chain | undefined {
+  if (allowSpoofing === true) return undefined;
+  const ipv4 = addresses.filter(({ family }) => family === 4);
+  const ipv6 = addresses.filter(({ family }) => family === 6);
+  return {
+    name: hostLink,
+    base: { type: 'filter', hook: 'ingress', priority: FILTER_PRIORITY, policy: 'drop', devices: [hostLink] },
+    rules: [
+      rule(differs('ether saddr', macLiteral(mac)), DROP),
+      ...ipv4.map((address) => rule(equals('ip saddr', addressLiteral(address)), ACCEPT)),
+      ...neighbourDiscoveryRules(ipv6),
+      ...ipv6.map((address) => rule(equals('ip6 saddr', addressLiteral(address)), ACCEPT)),
+      ...(ipv4.length === 0 ? [] : [arpRule(mac, ipv4)]),
+      rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
+      rule(
+        equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
+        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ROUTER_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
+        ACCEPT,
+      ),
+    ],
+  };
+}
+
+/** Stand before the pod's own source is accepted, since it may be used to advertise somebody else's address. */
+function neighbourDiscoveryRules(addresses: readonly Address[]): readonly Rule[] {
+  const advertisement = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
+  const foreignTarget = [
+    ...addresses.map((address) => differs('icmpv6 taddr', addressLiteral(address))),
+    differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL)),
+  ];
+  return [
+    rule(isOneOf('icmpv6 type', [ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
+    rule(advertisement, ...foreignTarget, DROP),
+  ];
+}
+
+function arpRule(mac: string, addresses: readonly Address[]): Rule {
+  return rule(
+    equals('arp saddr ether', macLiteral(mac)),
+    isOneOf('arp saddr ip', [...addresses, UNSPECIFIED_IPV4].map(addressLiteral)),
+    ACCEPT,
+  );
+}
