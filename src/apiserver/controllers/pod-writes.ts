@@ -36,15 +36,3 @@ export async function deletePod(context: ControllerContext, owner: KubeObject, p
     if (!isFlatnetError(error, 'not-found') && !isFlatnetError(error, 'conflict')) throw error;
   }
 }
-
-const PARALLEL = 8;
-
-/** Runs `work` for each item, a few at once; rejects with the first error after all have ended. */
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-}

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFlatnetError } from '../../error/flatnet-error.ts';
+import { inParallel } from '../../kube/in-parallel.ts';
 import { labelSelectorMatches } from '../../kube/objects/label-selector.ts';
 import { type Pod, podIsReady } from '../../kube/objects/pod.ts';
 import type { ReplicaSet } from '../../kube/objects/replica-set.ts';
@@ -8,7 +9,7 @@ import { objectKey, PODS, REPLICA_SETS } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { controllerKey, controllerOf, ownerIndex, podFromTemplate, referenceToController } from './owner.ts';
 import { podIsActive, untilAvailable } from './pod-readiness.ts';
-import { createPod, deletePod, inParallel } from './pod-writes.ts';
+import { createPod, deletePod } from './pod-writes.ts';
 import { compareForRemoval } from './removal-order.ts';
 
 /** Keeps as many pods of each ReplicaSet as it asks for. */
@@ -28,7 +29,7 @@ export function startReplicaSetController(context: ControllerContext): Reconcile
       if (key !== undefined) queue.add(key);
     }
     if (current !== undefined && controllerOf(current) === undefined)
-      adoptersOf(context, current).forEach(queue.add, queue);
+      for (const key of adoptersOf(context, current)) queue.add(key);
   });
   for (const key of view.replicaSets.keys()) queue.add(key);
   return queue;

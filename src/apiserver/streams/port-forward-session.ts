@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { describeError } from '../../error/flatnet-error.ts';
 import type { ContainerReference, PodStreams } from './pod-streams.ts';
 import { SpdyConnection, type SpdyStream } from './spdy-connection.ts';
@@ -39,10 +38,24 @@ async function forward(
   error.resume();
   try {
     const target = await podStreams.portForward(pod, port);
-    await Promise.all([pipeline(data, target), pipeline(target, data)]);
+    await join(data, target);
     error.end();
   } catch (failure) {
     error.end(`error forwarding port ${port} to pod ${pod.pod}: ${describeError(failure)}`);
     data.end();
   }
+}
+
+/** Copies both ways, half-closes included, until the target is closed. Rejects with the target's error. */
+function join(data: SpdyStream, target: Duplex): Promise<void> {
+  return new Promise((resolve, reject) => {
+    target.on('error', reject);
+    target.on('close', () => {
+      data.end();
+      resolve();
+    });
+    data.on('close', () => target.destroy());
+    data.pipe(target);
+    target.pipe(data);
+  });
 }

@@ -34,9 +34,12 @@ export class UpgradeHandler {
     handleProtocols: (offered) => chooseProtocol([...offered]) ?? false,
   });
 
+  readonly #tunnels = new WebSocketServer({ noServer: true });
+
   constructor(context: HandlerContext, tokens: TokenCheck) {
     this.#context = context;
     this.#tokens = tokens;
+    this.#tunnels.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${PORT_FORWARD_TUNNEL}`));
   }
 
   /** Answers an upgrade request; never rejects. */
@@ -93,7 +96,7 @@ export class UpgradeHandler {
   }
 
   async #channels(upgrade: Upgrade, requested: RequestedChannels): Promise<ExecChannels> {
-    if (isWebSocket(upgrade.request)) return acceptWebSocketExec(await this.#webSocket(upgrade), requested);
+    if (isWebSocket(upgrade.request)) return acceptWebSocketExec(await this.#execSocket(upgrade), requested);
     acceptSpdy(upgrade, SPDY_EXEC_PROTOCOL);
     return acceptSpdyExec(upgrade.socket, requested);
   }
@@ -101,7 +104,7 @@ export class UpgradeHandler {
   async #portForward(upgrade: Upgrade, pod: ReturnType<typeof podOf>): Promise<void> {
     const podStreams = streamsOf(this.#context);
     if (isWebSocket(upgrade.request)) {
-      const tunnel = createWebSocketStream(await this.#webSocket(upgrade));
+      const tunnel = createWebSocketStream(await this.#tunnelSocket(upgrade));
       servePortForward(tunnel, podStreams, pod, this.#context.signal);
       return;
     }
@@ -109,13 +112,28 @@ export class UpgradeHandler {
     servePortForward(upgrade.socket, podStreams, pod, this.#context.signal);
   }
 
-  #webSocket({ request, socket, head }: Upgrade): Promise<WebSocket> {
-    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  #execSocket(upgrade: Upgrade): Promise<WebSocket> {
+    const offered = offeredProtocols(upgrade.request);
     if (chooseProtocol(offered) === undefined) {
       throw badRequest(`unable to upgrade: none of the protocols ${offered.join(', ')} is spoken`);
     }
+    return this.#accept(this.#sockets, upgrade);
+  }
+
+  #tunnelSocket(upgrade: Upgrade): Promise<WebSocket> {
+    const { request } = upgrade;
+    const offered = offeredProtocols(request);
+    if (!offered.includes(PORT_FORWARD_TUNNEL)) {
+      throw badRequest(`unable to upgrade: none of the protocols ${offered.join(', ')} is spoken`);
+    }
+    // ws refuses the slash in this protocol's name: it is taken out before and answered by hand.
+    delete request.headers['sec-websocket-protocol'];
+    return this.#accept(this.#tunnels, upgrade);
+  }
+
+  #accept(server: WebSocketServer, { request, socket, head }: Upgrade): Promise<WebSocket> {
     return new Promise((resolve) => {
-      this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
+      server.handleUpgrade(request, socket, head, (accepted) => {
         const close = (): void => accepted.terminate();
         this.#context.signal.addEventListener('abort', close, { once: true });
         accepted.on('close', () => this.#context.signal.removeEventListener('abort', close));
@@ -125,8 +143,12 @@ export class UpgradeHandler {
   }
 }
 
+function offeredProtocols(request: IncomingMessage): readonly string[] {
+  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+}
+
 function chooseProtocol(offered: readonly string[]): string | undefined {
-  return [...EXEC_PROTOCOLS, PORT_FORWARD_TUNNEL].find((name) => offered.includes(name));
+  return EXEC_PROTOCOLS.find((name) => offered.includes(name));
 }
 
 function isWebSocket(request: IncomingMessage): boolean {
