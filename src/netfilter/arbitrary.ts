@@ -134,7 +134,12 @@ function arbitraryVerdict(chains: readonly string[]): fc.Arbitrary<Verdict> {
   const [first] = chains;
   if (first === undefined) return plain;
   const chain = fc.constantFrom(...chains);
-  return fc.oneof(plain, fc.record({ kind: fc.constantFrom('goto' as const, 'jump' as const), chain }));
+  return fc.oneof(
+    plain,
+    fc
+      .tuple(fc.constantFrom('goto' as const, 'jump' as const), chain)
+      .map(([kind, to]): Verdict => ({ kind, chain: to })),
+  );
 }
 
 function arbitraryMap(name: string, chains: readonly string[]): fc.Arbitrary<NamedMap> {

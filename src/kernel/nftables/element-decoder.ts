@@ -12,7 +12,8 @@ import { decodeVerdict } from './verdict-codec.ts';
 
 const NFGENMSG_LENGTH = 4;
 
-interface KernelElement {
+/** An element as the kernel has it: an interval of single values is two of them. */
+export interface KernelElement {
   readonly key: readonly Literal[];
   readonly bytes: Uint8Array;
   readonly keyEnd?: readonly Literal[];
@@ -23,63 +24,62 @@ interface KernelElement {
   readonly comment?: string;
 }
 
-/** Gathers the elements of one set from the messages of its dump. */
-export class ElementDecoder {
-  readonly #set: NamedSet | NamedMap;
-  readonly #layout: SetLayout;
-  readonly #elements: KernelElement[] = [];
-
-  constructor(set: NamedSet | NamedMap) {
-    this.#set = set;
-    this.#layout = layoutOf(set);
-  }
-
-  /** Reads NFT_MSG_NEWSETELEM. */
-  read(message: NetlinkMessage): void {
-    const attributes = AttributeReader.ofMessage(message, NFGENMSG_LENGTH);
-    while (attributes.next()) {
-      if (attributes.type !== NFTA_ELEMENT_LIST.elements) continue;
-      const list = attributes.nested();
-      while (list.next()) {
-        const element = decodeElement(list.nested(), this.#layout);
-        if (element !== undefined) this.#elements.push(element);
-      }
+/** Reads NFT_MSG_NEWSETELEM: some of the elements of a set of this layout. */
+export function decodeElements(message: NetlinkMessage, layout: SetLayout): KernelElement[] {
+  const elements: KernelElement[] = [];
+  const attributes = AttributeReader.ofMessage(message, NFGENMSG_LENGTH);
+  while (attributes.next()) {
+    if (attributes.type !== NFTA_ELEMENT_LIST.elements) continue;
+    const list = attributes.nested();
+    while (list.next()) {
+      const element = decodeElement(list.nested(), layout);
+      if (element !== undefined) elements.push(element);
     }
   }
+  return elements;
+}
 
-  /** All elements read; those of a map have values. */
-  elements(): (SetElement | MapElement)[] {
-    if (this.#layout.intervals === 'ends') return this.#intervals();
-    return this.#elements.map((element) => this.#node(element, element.keyEnd ?? element.key));
-  }
+/** All elements of a set, from all that the kernel has for it; those of a map have values. */
+export function elementNodes(
+  set: NamedSet | NamedMap,
+  elements: readonly KernelElement[],
+): (SetElement | MapElement)[] {
+  const layout = layoutOf(set);
+  if (layout.intervals === 'ends') return intervalNodes(set, layout, elements);
+  return elements.map((element) => elementNode(set, element, element.keyEnd ?? element.key));
+}
 
-  #node(element: KernelElement, last: readonly Literal[]): SetElement | MapElement {
-    const key = element.key.map((literal, index) => span(literal, last[index] ?? literal));
-    const node: SetElement = {
-      key,
-      ...(element.timeout !== undefined && { timeout: element.timeout }),
-      ...(element.expires !== undefined && { expires: element.expires }),
-      ...(element.comment !== undefined && { comment: element.comment }),
-    };
-    return isMap(this.#set) && element.value !== undefined ? { ...node, value: element.value } : node;
-  }
+function elementNode(
+  set: NamedSet | NamedMap,
+  element: KernelElement,
+  last: readonly Literal[],
+): SetElement | MapElement {
+  const node: SetElement = {
+    key: element.key.map((literal, index) => span(literal, last[index] ?? literal)),
+    ...(element.timeout !== undefined && { timeout: element.timeout }),
+    ...(element.expires !== undefined && { expires: element.expires }),
+    ...(element.comment !== undefined && { comment: element.comment }),
+  };
+  return isMap(set) && element.value !== undefined ? { ...node, value: element.value } : node;
+}
 
-  /** An interval goes to the value before its end, or before the next one's start, or to the greatest of all. */
-  #intervals(): (SetElement | MapElement)[] {
-    // At one value, the end of what lies before comes first.
-    const ordered = [...this.#elements].sort(
-      (left, right) => Buffer.compare(left.bytes, right.bytes) || Number(right.end) - Number(left.end),
-    );
-    const result: (SetElement | MapElement)[] = [];
-    for (const [index, element] of ordered.entries()) {
-      if (element.end) continue;
-      const next = ordered[index + 1];
-      const [field] = this.#layout.key.fields;
-      const last = next === undefined ? field && maximumOf(field.type) : next.key[0] && before(next.key[0]);
-      result.push(this.#node(element, last === undefined ? element.key : [last]));
-    }
-    return result;
-  }
+/** An interval goes to the value before its end, or before the next one's start, or to the greatest of all. */
+function intervalNodes(
+  set: NamedSet | NamedMap,
+  layout: SetLayout,
+  elements: readonly KernelElement[],
+): (SetElement | MapElement)[] {
+  // At one value, the end of what lies before comes first.
+  const ordered = [...elements].sort(
+    (left, right) => Buffer.compare(left.bytes, right.bytes) || Number(right.end) - Number(left.end),
+  );
+  const [field] = layout.key.fields;
+  return ordered.flatMap((element, index) => {
+    if (element.end) return [];
+    const next = ordered[index + 1]?.key[0];
+    const last = next !== undefined ? before(next) : field && maximumOf(field.type);
+    return [elementNode(set, element, last === undefined ? element.key : [last])];
+  });
 }
 
 function span(first: Literal, last: Literal): Literal {

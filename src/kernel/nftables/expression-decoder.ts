@@ -1,4 +1,5 @@
-import type { AttributeReader } from '../netlink/attribute-reader.ts';
+import type { Verdict } from '../../netfilter/node.ts';
+import { AttributeReader } from '../netlink/attribute-reader.ts';
 import { NFTA_DATA } from './attribute-type.ts';
 import {
   BITWISE,
@@ -51,7 +52,7 @@ class ExpressionAttributes {
   readonly #numbers = new Map<number, number>();
   readonly #wide = new Map<number, bigint>();
   readonly #texts = new Map<number, string>();
-  readonly #nested = new Map<number, AttributeReader>();
+  readonly #nested = new Map<number, () => AttributeReader>();
 
   constructor(attributes: AttributeReader | undefined) {
     while (attributes?.next()) {
@@ -61,7 +62,11 @@ class ExpressionAttributes {
       else if (length === 4) this.#numbers.set(type, attributes.be32());
       if (length === 8) this.#wide.set(type, attributes.be64());
       this.#texts.set(type, attributes.string());
-      this.#nested.set(type, attributes.nested());
+      const nested = attributes.bytes();
+      this.#nested.set(
+        type,
+        () => new AttributeReader(Buffer.from(nested.buffer, nested.byteOffset, nested.length), 0, nested.length),
+      );
     }
   }
 
@@ -84,15 +89,22 @@ class ExpressionAttributes {
 
   /** The bytes of NFTA_DATA_VALUE. */
   value(type: number): Uint8Array | undefined {
-    const inner = this.#nested.get(type);
-    while (inner?.next()) if (inner.type === NFTA_DATA.value) return inner.copy();
-    return undefined;
+    const { value } = this.#data(type);
+    return value;
   }
 
-  verdict(type: number) {
-    const inner = this.#nested.get(type);
-    while (inner?.next()) if (inner.type === NFTA_DATA.verdict) return decodeVerdict(inner.nested());
-    return undefined;
+  verdict(type: number): Verdict | undefined {
+    const { verdict } = this.#data(type);
+    return verdict;
+  }
+
+  #data(type: number): { readonly value?: Uint8Array; readonly verdict?: Verdict | undefined } {
+    const start = this.#nested.get(type)?.();
+    while (start?.next()) {
+      if (start.type === NFTA_DATA.value) return { value: start.copy() };
+      if (start.type === NFTA_DATA.verdict) return { verdict: decodeVerdict(start.nested()) };
+    }
+    return {};
   }
 
   /** Registers come as NFT_REG_1 to 4, of four words each, where they begin at one of those. */

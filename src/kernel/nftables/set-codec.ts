@@ -56,7 +56,7 @@ export function encodeSet(builder: MessageBuilder, set: NamedSet | NamedMap, id:
     NFTA_SET.userdata,
     encodeSetUserdata({
       keyOrder: orderOf(set.key),
-      ...(isMap(set) && { dataOrder: set.value === 'verdict' ? 'host' : orderOf(set.value) }),
+      ...(isMap(set) && set.value !== 'verdict' && { dataOrder: orderOf(set.value) }),
       autoMerge: set.autoMerge === true,
       ...(set.comment !== undefined && { comment: set.comment }),
     }),
