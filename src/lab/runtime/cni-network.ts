@@ -3,7 +3,7 @@ import path from 'node:path';
 import { ChainCache } from '../../cni/chain-cache.ts';
 import { type NetworkList, parseNetworkList } from '../../cni/network-list.ts';
 import { type ChainAttachment, type ChainRuntime, runPluginChain } from '../../cni/plugin-chain.ts';
-import { FlatnetError, isFlatnetError } from '../../error/flatnet-error.ts';
+import { describeError, FlatnetError } from '../../error/flatnet-error.ts';
 import { HOST_PATHS, type LabHost } from '../lab-host.ts';
 import { shapedBandwidth } from './bandwidth.ts';
 import type { RuntimePod } from './pod-spec.ts';
@@ -18,15 +18,41 @@ const CACHE_DIRECTORY = '/var/lib/cni';
 export class CniNetwork {
   readonly #host: LabHost;
   readonly #cache: ChainCache;
+  readonly #ready = Promise.withResolvers<void>();
+  #collected = false;
+  #reason = 'cni plugin not initialized';
 
   constructor(host: LabHost) {
     this.#host = host;
     this.#cache = new ChainCache(host.path(CACHE_DIRECTORY));
   }
 
-  /** Whether pods could be given a network now. @throws FlatnetError with the reason why not */
-  async status(): Promise<void> {
-    await runPluginChain({ command: 'STATUS' }, this.#runtime());
+  /** Why pods can't be given a network, as of the last refresh; undefined where they can. */
+  get notReady(): string | undefined {
+    return this.#reason === '' ? undefined : this.#reason;
+  }
+
+  /** Resolves when pods can be given a network for the first time since the host booted, or when the signal aborts. */
+  async whenReady(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const abort = () => resolve();
+    signal.addEventListener('abort', abort, { once: true });
+    await Promise.race([this.#ready.promise, promise]);
+    signal.removeEventListener('abort', abort);
+  }
+
+  /** Asks the plugins whether they are ready. The first time that they are, they take back what pods before a reboot held. */
+  async refresh(): Promise<void> {
+    try {
+      const runtime = this.#runtime();
+      await runPluginChain({ command: 'STATUS' }, runtime);
+      await this.#collectStale(runtime);
+      this.#reason = '';
+      this.#ready.resolve();
+    } catch (error) {
+      this.#reason = describeError(error);
+    }
   }
 
   /** Connects a sandbox. @returns the addresses of its interface */
@@ -47,15 +73,17 @@ export class CniNetwork {
     await runPluginChain({ command: 'DEL', attachment }, this.#runtime());
   }
 
-  /** Frees what pods before a reboot of the host held: none of them runs any more. */
-  async collectStale(): Promise<void> {
-    const runtime = this.#runtime();
-    for (const { network, namespacePath, result, ...stale } of this.#cache.list(
-      runtime.list.name,
-      runtime.list.cniVersion,
+  /** None of the pods that ran before the host was booted runs any more. */
+  async #collectStale(runtime: ChainRuntime): Promise<void> {
+    if (this.#collected) return;
+    const { name, cniVersion } = runtime.list;
+    for (const { network: _network, namespacePath: _gone, result: _result, ...stale } of this.#cache.list(
+      name,
+      cniVersion,
     ))
       await runPluginChain({ command: 'DEL', attachment: stale }, runtime);
     await runPluginChain({ command: 'GC', valid: [] }, runtime);
+    this.#collected = true;
   }
 
   /** The configuration is read anew for every call, since whoever writes it may replace it. */
@@ -136,9 +164,4 @@ function shuffled<Item>(items: readonly Item[]): Item[] {
     .map((item) => ({ item, at: Math.random() }))
     .toSorted((left, right) => left.at - right.at)
     .map(({ item }) => item);
-}
-
-/** Whether the failure is one that passes by itself, so that nobody needs to be told at once. */
-export function isPassing(error: unknown): boolean {
-  return isFlatnetError(error, 'unavailable');
 }

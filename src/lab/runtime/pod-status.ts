@@ -15,6 +15,8 @@ export interface PodObservation {
   readonly readinessGates: readonly string[];
   /** The pod was ended by the runtime itself, for this reason. */
   readonly failure?: { readonly reason: string; readonly message: string };
+  /** Something that users should know of a pod that runs. */
+  readonly note?: string;
   /** Milliseconds since 1970. */
   readonly startTime: number;
   readonly now: number;
@@ -24,14 +26,15 @@ export interface PodObservation {
 
 /** A pod's status as a kubelet reports it. */
 export function podStatus(observation: PodObservation): RuntimePodStatus {
-  const { addresses, hostAddresses, failure, initContainers, containers } = observation;
+  const { addresses, hostAddresses, failure, note, initContainers, containers } = observation;
   const phase = podPhase(observation);
   const [podIP] = addresses;
   const [hostIP] = hostAddresses;
   return {
     phase,
     conditions: podConditions(observation, phase),
-    ...(failure !== undefined && failure),
+    ...(note !== undefined && { message: note }),
+    ...failure,
     startTime: formatKubeTime(observation.startTime),
     ...(hostIP !== undefined && { hostIP, hostIPs: hostAddresses.map((ip) => ({ ip })) }),
     ...(podIP !== undefined && { podIP, podIPs: addresses.map((ip) => ({ ip })) }),
@@ -93,6 +96,24 @@ function podConditions(observation: PodObservation, phase: PodPhase): readonly P
     return { type, ...value, lastTransitionTime: kept ?? formatKubeTime(now) };
   });
   return [...own, ...old.filter(({ type }) => values[type] === undefined)];
+}
+
+/** Types of the conditions that podStatus sets. */
+const OWN_CONDITIONS = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]);
+
+/** Our own conditions as we last set them, and those of other writers as the API has them. */
+export function mergeConditions(
+  own: RuntimePodStatus | undefined,
+  api: RuntimePodStatus | undefined,
+): readonly PodCondition[] {
+  const isOwn = ({ type }: PodCondition) => OWN_CONDITIONS.has(type);
+  return [...(own?.conditions ?? []).filter(isOwn), ...(api?.conditions ?? []).filter((one) => !isOwn(one))];
 }
 
 function initializedCondition({ initContainers }: PodObservation, phase: PodPhase): ConditionValue {

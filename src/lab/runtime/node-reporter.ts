@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, formatKubeMicroTime } from '../../kube/clock.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { isKubeReason } from '../../kube/kube-status.ts';
+import type { Node, NodeCondition } from '../../kube/objects/node.ts';
+import { LEASES, NODES } from '../../kube/resource.ts';
+import type { LabHost } from '../lab-host.ts';
+import type { CniNetwork } from './cni-network.ts';
+import { nodeConditions, nodeLabels, nodeStatus } from './node-object.ts';
+
+export interface NodeReporterOptions {
+  readonly host: LabHost;
+  readonly client: KubeClient;
+  readonly network: CniNetwork;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onError: (error: unknown) => void;
+}
+
+const LEASE_NAMESPACE = 'kube-node-lease';
+/** As a kubelet's defaults, in milliseconds. */
+const HEARTBEAT = 10_000;
+const LEASE_SECONDS = 40;
+/** How often a network that isn't ready yet is looked at. */
+const NETWORK_POLL = 100;
+const RETRY = 500;
+
+/** Keeps a host's Node and Lease: registers it, and reports whether it is ready and still there. */
+export class NodeReporter {
+  readonly #options: NodeReporterOptions;
+  readonly #bootId = randomUUID();
+  #conditions: readonly NodeCondition[] = [];
+  #uid = '';
+
+  constructor(options: NodeReporterOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until the signal aborts; never rejects. */
+  async run(): Promise<void> {
+    await Promise.all([this.#watchNetwork(), this.#beat()]);
+  }
+
+  /** The condition follows the network at once; a heartbeat comes in between. */
+  async #watchNetwork(): Promise<void> {
+    const { network, clock, signal } = this.#options;
+    while (!signal.aborted) {
+      const before = network.notReady;
+      await network.refresh();
+      const { notReady } = network;
+      if ((before === undefined) !== (notReady === undefined) && this.#uid !== '')
+        await this.#try(async () => await this.#report());
+      await clock.sleep(notReady === undefined ? HEARTBEAT : NETWORK_POLL, signal).catch(() => undefined);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, signal } = this.#options;
+    while (!signal.aborted && !(await this.#try(async () => await this.#register())))
+      await clock.sleep(RETRY, signal).catch(() => undefined);
+    while (!signal.aborted) {
+      const renewed = await this.#try(async () => {
+        await this.#report();
+        await this.#renewLease();
+      });
+      await clock.sleep(renewed ? HEARTBEAT : RETRY, signal).catch(() => undefined);
+    }
+  }
+
+  /** @returns whether the step succeeded */
+  async #try(step: () => Promise<void>): Promise<boolean> {
+    const { signal, onError } = this.#options;
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+      return false;
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { host, client, signal } = this.#options;
+    const labels = nodeLabels(host);
+    let node: Node | undefined;
+    try {
+      node = await client.create(NODES, { metadata: { name: host.name, labels } }, { signal });
+    } catch (error) {
+      if (!isKubeReason(error, 'AlreadyExists')) throw error;
+      node = await client.patch(NODES, { name: host.name }, { metadata: { labels } }, { signal });
+    }
+    this.#conditions = node.status?.conditions ?? [];
+    this.#uid = node.metadata.uid ?? '';
+  }
+
+  async #report(): Promise<void> {
+    const { host, client, network, clock, signal } = this.#options;
+    this.#conditions = nodeConditions(network.notReady, clock.now(), this.#conditions);
+    const status = { ...nodeStatus(host.name, host.addresses, this.#bootId), conditions: this.#conditions };
+    try {
+      // Strategic: conditions of other writers stay.
+      await client.patch(NODES, { name: host.name }, { status }, { type: 'strategic', subresource: 'status', signal });
+    } catch (error) {
+      // Somebody has deleted the node: a kubelet registers it again.
+      if (!isKubeReason(error, 'NotFound')) throw error;
+      await this.#register();
+    }
+  }
+
+  async #renewLease(): Promise<void> {
+    const { host, client, clock, signal } = this.#options;
+    const name = { namespace: LEASE_NAMESPACE, name: host.name };
+    const renewTime = formatKubeMicroTime(clock.now());
+    try {
+      await client.patch(LEASES, name, { spec: { renewTime } }, { signal });
+    } catch (error) {
+      if (!isKubeReason(error, 'NotFound')) throw error;
+      const owner = { apiVersion: 'v1', kind: 'Node', name: host.name, uid: this.#uid };
+      const spec = { holderIdentity: host.name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+      await client.create(LEASES, { metadata: { ...name, ownerReferences: [owner] }, spec }, { signal });
+    }
+  }
+}
