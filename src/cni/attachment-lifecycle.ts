@@ -92,27 +92,22 @@ export class AttachmentLifecycle {
       const allowSpoofing = await this.#allowsSpoofing(request.pod);
       const { wiring, mtu, podPrefixes } = parameters;
       const { addresses: requested, mac, ...asked } = request;
-      const draft: Attachment = {
-        ...asked,
-        addresses: [],
-        hostLink: this.#hostLinkOf(request),
-        mac: mac ?? derivePodMac([]),
-        wiring,
-        mtu,
-        ...(allowSpoofing && { allowSpoofing }),
+      const hostLink = this.#hostLinkOf(request);
+      let record: AttachmentRecord | undefined;
+      const beforeReserve = (addresses: readonly Address[]) => {
+        const derived = { addresses, hostLink, mac: mac ?? derivePodMac(addresses), wiring, mtu };
+        const attachment = { ...asked, ...derived, ...(allowSpoofing && { allowSpoofing }) };
+        record = this.#attachments.put({ phase: 'attaching', boot: this.#boot, namespaceIdentity, attachment });
       };
-      let record: AttachmentRecord = { phase: 'attaching', boot: this.#boot, namespaceIdentity, attachment: draft };
       try {
-        this.#attachments.put(record);
-        const addresses = await this.#addresses.allocate(request, podPrefixes, requested);
-        const attachment = { ...draft, addresses, mac: mac ?? derivePodMac(addresses) };
-        record = { ...record, phase: 'attached', attachment };
-        this.#attachments.put(record);
-        await this.#network.attach(attachment);
-        return attachment;
+        await this.#addresses.allocate(request, podPrefixes, { requested, beforeReserve });
+        if (record === undefined) throw new TypeError('addresses were reserved before anybody heard of it');
+        record = this.#attachments.setPhase(record, 'attached');
+        await this.#network.attach(record.attachment);
+        return record.attachment;
       } catch (error) {
         // Where this fails too the record stays, and reclaim goes on; the first error is the one to tell.
-        await this.#takeDown(record).catch(() => {});
+        if (record !== undefined) await this.#takeDown(record).catch(() => {});
         throw error;
       }
     });
@@ -187,7 +182,7 @@ export class AttachmentLifecycle {
   async #takeDown(record: AttachmentRecord, namespacePath?: string): Promise<void> {
     const { attachment } = record;
     // Out of the plan first, lest a reconciliation wires it anew; the record goes last of all.
-    if (record.phase !== 'detaching') this.#attachments.put({ ...record, phase: 'detaching' });
+    if (record.phase !== 'detaching') this.#attachments.setPhase(record, 'detaching');
     if (record.phase !== 'attaching') {
       const { namespacePath: recorded, ...target } = attachment;
       const present = [recorded, namespacePath]
@@ -195,8 +190,7 @@ export class AttachmentLifecycle {
         .find((file) => this.#identify(file) === record.namespaceIdentity);
       await this.#network.detach({ ...target, ...(present !== undefined && { namespacePath: present }) });
     }
-    const complete = attachment.addresses.length > 0;
-    await this.#addresses.release(attachment, complete ? attachment.addresses : undefined);
+    await this.#addresses.release(attachment, attachment.addresses);
     this.#attachments.remove(attachment);
   }
 

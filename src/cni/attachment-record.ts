@@ -8,7 +8,10 @@ import type { Attachment } from './attachment.ts';
  * How far an attachment has come. Only what is `attached` belongs to the node's plan; the other two are found at rest only
  * where a process died, or a step failed, and are taken down.
  */
-export type AttachmentPhase = 'attaching' | 'attached' | 'detaching';
+export type AttachmentPhase = (typeof ATTACHMENT_PHASES)[number];
+
+/** In their order. */
+export const ATTACHMENT_PHASES = ['attaching', 'attached', 'detaching'] as const;
 
 /** An attachment as it stands on disk. */
 export interface AttachmentRecord {
@@ -17,7 +20,7 @@ export interface AttachmentRecord {
   readonly boot: string;
   /** Device and inode of the pod's network namespace: paths come to name other ones. */
   readonly namespaceIdentity: string;
-  /** While `attaching`, its addresses are not known yet. */
+  /** While `attaching`, its addresses may not be reserved yet. */
   readonly attachment: Attachment;
 }
 
@@ -57,19 +60,18 @@ const recordSchema = v.pipe(
   v.parseJson(),
   v.object({
     version: v.literal(VERSION, `is not ${VERSION}: a newer version wrote it`),
-    phase: v.picklist(['attaching', 'attached', 'detaching']),
     boot: v.string(),
     namespaceIdentity: v.string(),
     attachment: attachmentSchema,
   }),
 );
 
-/** The text of a record's file: JSON, addresses as text. */
-export function formatAttachmentRecord(record: AttachmentRecord): string {
-  const { attachment } = record;
+/** The text of a record's file: JSON, addresses as text; the phase is left to the file's name. */
+export function formatAttachmentRecord({ attachment, boot, namespaceIdentity }: AttachmentRecord): string {
   const content = {
     version: VERSION,
-    ...record,
+    boot,
+    namespaceIdentity,
     attachment: {
       ...attachment,
       addresses: attachment.addresses.map(formatAddress),
@@ -83,7 +85,7 @@ export function formatAttachmentRecord(record: AttachmentRecord): string {
 }
 
 /** Reads what formatAttachmentRecord wrote. @throws FlatnetError `invalid`, naming the field that is wrong */
-export function parseAttachmentRecord(text: string): AttachmentRecord {
+export function parseAttachmentRecord(text: string, phase: AttachmentPhase): AttachmentRecord {
   const { version: _, ...record } = parseBySchema('read attachment', recordSchema, text);
-  return record;
+  return { phase, ...record };
 }

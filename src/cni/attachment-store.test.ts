@@ -87,7 +87,7 @@ describe('attachment record', () => {
   it('reads what it writes', () => {
     fc.assert(
       fc.property(record, (drawn) => {
-        assert.deepEqual(parseAttachmentRecord(formatAttachmentRecord(drawn)), drawn);
+        assert.deepEqual(parseAttachmentRecord(formatAttachmentRecord(drawn), drawn.phase), drawn);
       }),
     );
   });
@@ -95,11 +95,15 @@ describe('attachment record', () => {
   it('names the field that is wrong', () => {
     const text = formatAttachmentRecord(sample('pod')).replace(/"mtu": \d+/, '"mtu": "big"');
     assert.throws(
-      () => parseAttachmentRecord(text),
+      () => parseAttachmentRecord(text, 'attached'),
       (error) => isFlatnetError(error, 'invalid') && /attachment\.mtu/.test(error.message),
     );
     assert.throws(
-      () => parseAttachmentRecord(formatAttachmentRecord(sample('pod')).replace('"version": 1', '"version": 2')),
+      () =>
+        parseAttachmentRecord(
+          formatAttachmentRecord(sample('pod')).replace('"version": 1', '"version": 2'),
+          'attached',
+        ),
       /newer/,
     );
   });
@@ -127,12 +131,12 @@ describe('AttachmentStore', () => {
   it('sets aside what it cannot read, and tells', (t) => {
     const directory = makeDirectory(t);
     AttachmentStore.open(directory).put(sample('good'));
-    writeFileSync(path.join(directory, 'bad:eth0.json'), '{"version":');
-    writeFileSync(path.join(directory, '.half:eth0.json.0123456789ab.tmp'), '{');
+    writeFileSync(path.join(directory, 'bad:eth0.attached'), '{"version":');
+    writeFileSync(path.join(directory, '.half:eth0.attached.0123456789ab.tmp'), '{');
     const { unreadable } = AttachmentStore.open(directory);
     assert.deepEqual(
       unreadable.map(({ file }) => file),
-      [path.join(directory, 'unreadable/bad:eth0.json')],
+      [path.join(directory, 'unreadable/bad:eth0.attached')],
     );
     assert.equal(readFileSync(unreadable[0]?.file ?? '', 'utf8'), '{"version":');
     const again = AttachmentStore.open(directory);

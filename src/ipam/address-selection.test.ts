@@ -12,7 +12,7 @@ function selectText(prefix: string, taken: readonly string[], last?: string): st
   const set = new Set(taken);
   const found = selectAddress(
     parsePrefix(prefix),
-    (text) => set.has(text),
+    (address) => set.has(formatAddress(address)),
     last === undefined ? undefined : parseAddress(last),
   );
   return found === undefined ? undefined : formatAddress(found);

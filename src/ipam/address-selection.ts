@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../address/address.ts';
+import type { Address } from '../address/address.ts';
 import { lastAddress, type Prefix, prefixContains } from '../address/prefix.ts';
 
 /** The values of the addresses of a prefix that pods may get, both ends included; empty where `first > last`. */
@@ -30,13 +30,12 @@ export function isAllocatable(prefix: Prefix, address: Address): boolean {
 /**
  * Picks the next free address after the one reserved last, round and round: an address just given back rests for as
  * long as there are others.
- * @param isTaken by the text of an address
  * @param last ignored where it is not of the prefix
  * @returns undefined where none is free
  */
 export function selectAddress(
   prefix: Prefix,
-  isTaken: (address: string) => boolean,
+  isTaken: (address: Address) => boolean,
   last?: Address,
 ): Address | undefined {
   const range = allocatableRange(prefix);
@@ -44,7 +43,7 @@ export function selectAddress(
   const start = last !== undefined && isAllocatable(prefix, last) ? last.value - range.first + 1n : 0n;
   for (let step = 0n; step < count; step++) {
     const address = { family: prefix.address.family, value: range.first + ((start + step) % count) };
-    if (!isTaken(formatAddress(address))) return address;
+    if (!isTaken(address)) return address;
   }
   return undefined;
 }

@@ -72,7 +72,7 @@ describe('AddressStore', () => {
   it('gives the addresses asked for, and says why it cannot', async (t) => {
     const store = new AddressStore({ directory: makeDirectory(t) });
     const ask = (number: number, ...texts: string[]) =>
-      store.allocate(owner(number), [v4, v6], texts.map(parseAddress));
+      store.allocate(owner(number), [v4, v6], { requested: texts.map(parseAddress) });
     assert.deepEqual((await ask(1, '10.244.3.9')).map(formatAddress), ['10.244.3.9', 'fd00:10:244:3::2']);
     await assert.rejects(ask(2, '10.244.3.9'), (error) => isFlatnetError(error, 'conflict'));
     for (const unfit of ['10.244.4.9', '10.244.3.0', '10.244.3.1', '10.244.3.15', 'fd00:10:244:3::1'])

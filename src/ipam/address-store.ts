@@ -13,6 +13,11 @@ export interface AddressStoreOptions {
   readonly lockTimeout?: number;
 }
 
+export interface AllocationOptions {
+  readonly requested?: readonly Address[];
+  readonly beforeReserve?: (addresses: readonly Address[]) => void;
+}
+
 /**
  * The pod addresses of this node that are given out: host-local's own store, so that a node may move between it and us,
  * or even run both. Every operation happens wholly under the store's lock.
@@ -30,21 +35,24 @@ export class AddressStore {
    * Gives out one address of each prefix, or of none: those asked for, and for the other prefixes the next ones free.
    * An owner that has addresses already gets further ones: `release` first.
    * @param prefixes one a family
+   * @param options.requested addresses asked for, at most one of each prefix
+   * @param options.beforeReserve hears what will be reserved, before any of it is; where it throws, nothing is
    * @returns one address for each prefix, in their order
    * @throws FlatnetError `exhausted`; `conflict` or `invalid` for a requested address that cannot be had; `timeout`
    */
   allocate(
     owner: Required<AddressOwner>,
     prefixes: readonly Prefix[],
-    requested: readonly Address[] = [],
+    options: AllocationOptions = {},
   ): Promise<Address[]> {
+    const { requested = [], beforeReserve } = options;
     return this.#locked(() => {
       checkRequested(requested, prefixes);
-      const taken = new Set(this.#directory.addresses().map(formatAddress));
       const chosen = prefixes.map((prefix, range) => {
         const wanted = requested.find((address) => prefixContains(prefix, address));
-        return wanted === undefined ? this.#selectFree(prefix, range, taken) : checkFree(wanted, taken);
+        return wanted === undefined ? this.#selectFree(prefix, range) : this.#checkFree(wanted);
       });
+      beforeReserve?.(chosen);
       this.#reserve(owner, chosen);
       return chosen;
     });
@@ -85,10 +93,20 @@ export class AddressStore {
     });
   }
 
-  #selectFree(prefix: Prefix, range: number, taken: ReadonlySet<string>): Address {
-    const address = selectAddress(prefix, (text) => taken.has(text), this.#directory.lastReserved(range));
+  #selectFree(prefix: Prefix, range: number): Address {
+    const isTaken = (address: Address) => this.#directory.has(address);
+    const address = selectAddress(prefix, isTaken, this.#directory.lastReserved(range));
     if (address !== undefined) return address;
     throw exhausted(prefix);
+  }
+
+  #checkFree(address: Address): Address {
+    if (!this.#directory.has(address)) return address;
+    throw new FlatnetError({
+      operation: 'allocate address',
+      code: 'conflict',
+      message: `${formatAddress(address)} was asked for and is taken`,
+    });
   }
 
   /** Reserves all, or, after an error, none. */
@@ -134,15 +152,6 @@ function checkRequested(requested: readonly Address[], prefixes: readonly Prefix
       remedy: "ask for an address of this node's own prefixes, or for none",
     });
   }
-}
-
-function checkFree(address: Address, taken: ReadonlySet<string>): Address {
-  if (!taken.has(formatAddress(address))) return address;
-  throw new FlatnetError({
-    operation: 'allocate address',
-    code: 'conflict',
-    message: `${formatAddress(address)} was asked for and is taken`,
-  });
 }
 
 function exhausted(prefix: Prefix): FlatnetError {

@@ -2,7 +2,16 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-const MUTATIONS = ['mkdirSync', 'fchmodSync', 'writeFileSync', 'linkSync', 'unlinkSync', 'renameSync'] as const;
+const MUTATIONS = [
+  'mkdirSync',
+  'fchmodSync',
+  'ftruncateSync',
+  'writeFileSync',
+  'writeSync',
+  'linkSync',
+  'unlinkSync',
+  'renameSync',
+] as const;
 
 /**
  * Runs an action that is cut off before its `survived + 1`-th change to the disk: from there on no change happens, those

@@ -1,4 +1,15 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { type Address, formatAddress, tryParseAddress } from '../address/address.ts';
 import {
@@ -6,7 +17,6 @@ import {
   isTemporaryName,
   readFileIfPresent,
   removeFileIfPresent,
-  replaceFile,
 } from '../kernel/atomic-file.ts';
 import { type AddressOwner, formatOwner, isHeldBy, parseOwner, type Reservation } from './reservation.ts';
 
@@ -15,7 +25,7 @@ const options = { durable: false } as const;
 
 /**
  * Addresses given out, in the layout of host-local: a file an address, named after it, and `last_reserved_ip.N` for the
- * N-th range. Whoever calls holds the lock on `lockFile`. Every file is complete or absent, at any instant.
+ * N-th range. Whoever calls holds the lock on `lockFile`. An address's file is complete or absent, at any instant.
  */
 export class ReservationDirectory {
   readonly lockFile: string;
@@ -35,6 +45,10 @@ export class ReservationDirectory {
     return readdirSync(this.#directory)
       .map(tryParseAddress)
       .filter((address) => address !== undefined);
+  }
+
+  has(address: Address): boolean {
+    return existsSync(this.#file(address));
   }
 
   read(address: Address): Reservation | undefined {
@@ -73,8 +87,19 @@ export class ReservationDirectory {
     return tryParseAddress(readFileIfPresent(this.#cursorFile(range))?.trim() ?? '');
   }
 
+  /**
+   * Writes in place, as host-local does: a new file each time would cost more than the reservation. One write(2) of so few
+   * bytes is not cut off; a longer address that was truncated and not yet overwritten does no more than move the round on.
+   */
   writeLastReserved(range: number, address: Address): void {
-    replaceFile(this.#cursorFile(range), formatAddress(address), options);
+    const text = formatAddress(address);
+    const fd = openSync(this.#cursorFile(range), constants.O_CREAT | constants.O_WRONLY, 0o644);
+    try {
+      if (fstatSync(fd).size > text.length) ftruncateSync(fd, text.length);
+      writeSync(fd, text, 0);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Removes what writers that died left half done. */
