@@ -42,10 +42,11 @@ export class LinkReaper implements AsyncDisposable {
     this.#delay = options.delay ?? DELAY;
   }
 
-  /** Begins by removing what an earlier process has left behind. */
-  static open(options: LinkReaperOptions = {}): LinkReaper {
+  /** Resolves when what an earlier process has left behind is gone: before that nobody may make links here. */
+  static async open(options: LinkReaperOptions = {}): Promise<LinkReaper> {
     const reaper = new LinkReaper(options);
-    reaper.#run = reaper.#removeLeftovers();
+    await reaper.#removeGroup(LINK_GROUPS.unfinished);
+    await reaper.#removeGroup(LINK_GROUPS.retired);
     return reaper;
   }
 
@@ -83,12 +84,6 @@ export class LinkReaper implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#run = this.#removeAll();
-  }
-
-  async #removeLeftovers(): Promise<void> {
-    await this.#removeGroup(LINK_GROUPS.unfinished);
-    await this.#removeGroup(LINK_GROUPS.retired);
-    await this.#removeAll();
   }
 
   async #removeAll(): Promise<void> {

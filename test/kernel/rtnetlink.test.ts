@@ -271,7 +271,10 @@ describe('rtnetlink', () => {
     for (const row of missing(state.routes, readAll(copy.socket, target).routes))
       send(() => encodeRoute(builder, row, target, 'add'));
 
-    assert.deepEqual(readAll(copy.socket, readLinks(copy.socket)), state);
+    // Some routes of IPv6 addresses the kernel makes when it gets round to it.
+    const now = ({ socket }: Built) => readAll(socket, readLinks(socket));
+    await eventually('the namespaces are alike', () => textOf(now(copy)) === textOf(now(original)));
+    assert.deepEqual(now(copy), now(original));
     assert.deepEqual(witness(copy.namespace), witness(original.namespace));
   });
 
