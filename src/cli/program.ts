@@ -34,6 +34,10 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['lab keep', { load: async () => (await import('./lab-detached.ts')).labKeep }],
   ['lab init', { load: async () => (await import('./lab-init.ts')).labInit }],
   [
+    'controller',
+    { summary: 'give nodes their pod prefixes', load: async () => (await import('./controller.ts')).controller },
+  ],
+  [
     'start',
     { summary: 'start a lab and verify it: what npm start does', load: async () => (await import('./start.ts')).start },
   ],

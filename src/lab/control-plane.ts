@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
 import { type Address, formatAddress } from '../address/address.ts';
+import type { Prefix } from '../address/prefix.ts';
+import { DEFAULT_SERVICE_RANGES } from '../apiserver/admission/service-ranges.ts';
 import { startApiServer } from '../apiserver/api-server.ts';
 import { createServerCredentials } from '../apiserver/server-credentials.ts';
 import type { PodStreams } from '../apiserver/streams/pod-streams.ts';
@@ -14,6 +16,8 @@ const API_PORT = 6443;
 export interface ControlPlaneOptions {
   /** Of the fabric; the API listens on each. */
   readonly addresses: readonly Address[];
+  /** What services get addresses from. */
+  readonly servicePrefixes: readonly Prefix[];
   readonly podStreams?: PodStreams;
 }
 
@@ -44,6 +48,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     listen: hosts.map((host) => ({ host, port: API_PORT })),
     token,
     tls,
+    services: { ...DEFAULT_SERVICE_RANGES, prefixes: options.servicePrefixes },
+    advertise: hosts.map((address) => ({ address, port: API_PORT })),
     ...(options.podStreams !== undefined && { podStreams: options.podStreams }),
   });
   const kubeconfig = (cluster: string, url: string) => formatKubeconfig(cluster, url, tls.caCertificate, token);

@@ -10,23 +10,22 @@ import type { LabHost } from './lab-host.ts';
 export class Fabric implements AsyncDisposable {
   readonly #plan: FabricPlan;
   readonly #socket = NetlinkSocket.open('route');
-  readonly #reaper = LinkReaper.open();
-  readonly #context: ChangeContext = {
-    socket: this.#socket,
-    reaper: this.#reaper,
-    applyTables: () => {
-      throw new Error('the fabric has no tables of nf_tables');
-    },
-  };
+  readonly #reaper: LinkReaper;
+  readonly #context: ChangeContext;
   readonly #connected = new Set<string>();
 
-  private constructor(lab: LabConfiguration) {
+  private constructor(lab: LabConfiguration, reaper: LinkReaper) {
     this.#plan = planFabric(lab);
+    this.#reaper = reaper;
+    const applyTables = () => {
+      throw new Error('the fabric has no tables of nf_tables');
+    };
+    this.#context = { socket: this.#socket, reaper, applyTables };
   }
 
   /** Makes the router and the subnets. @throws FlatnetError */
   static async create(lab: LabConfiguration): Promise<Fabric> {
-    const fabric = new Fabric(lab);
+    const fabric = new Fabric(lab, await LinkReaper.open());
     await fabric.apply(fabric.#plan.router);
     return fabric;
   }

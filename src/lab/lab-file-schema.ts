@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { parseAddress } from '../address/address.ts';
 import { parseInterfaceAddress, parsePrefix } from '../address/prefix.ts';
+import { clusterConfigurationFields } from '../cluster/cluster-configuration-schema.ts';
 import { parsedText } from '../error/schema.ts';
 import { parsePublication } from './publication.ts';
 
@@ -18,8 +19,6 @@ const mtu = v.pipe(
 
 const prefixes = v.array(parsedText(parsePrefix));
 
-const length = (bits: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(bits));
-
 const subnet = v.strictObject({ name, prefixes, mtu: v.optional(mtu) });
 
 const host = v.strictObject({
@@ -28,13 +27,6 @@ const host = v.strictObject({
   addresses: v.optional(v.array(parsedText(parseAddress))),
   zone: v.optional(v.string()),
   labels: v.optional(v.record(v.string(), v.string())),
-});
-
-const cluster = v.strictObject({
-  clusterPrefixes: v.optional(prefixes),
-  servicePrefixes: v.optional(prefixes),
-  nodePrefixLength: v.optional(v.strictObject({ 4: v.optional(length(32)), 6: v.optional(length(128)) })),
-  backend: v.optional(v.picklist(['auto', 'host-gw', 'vxlan', 'cloud'])),
 });
 
 /** The document `kind: Lab` of a lab file, as written: nothing filled in. Its fields are told in docs/lab-file.md. */
@@ -48,7 +40,7 @@ export const labDocumentSchema = v.strictObject({
       subnets: v.optional(v.pipe(v.array(subnet), v.minLength(1, 'at least one subnet is needed'))),
       hosts: v.optional(v.pipe(v.array(host), v.minLength(1, 'at least one host is needed'))),
       mtu: v.optional(mtu),
-      cluster: v.optional(cluster),
+      cluster: v.optional(v.strictObject(clusterConfigurationFields)),
       wiring: v.optional(v.picklist(['point-to-point', 'bridge'])),
       masquerade: v.optional(v.record(v.string(), v.unknown())),
       internet: v.optional(v.union([v.literal(false), v.array(parsedText(parseInterfaceAddress))])),

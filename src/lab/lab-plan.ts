@@ -10,6 +10,7 @@ import {
   prefixesOverlap,
 } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
+import { completeClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import type { LabConfiguration, LabHostConfiguration, LabSubnet } from './lab-configuration.ts';
 import type { LabSpec } from './lab-file-schema.ts';
@@ -36,11 +37,7 @@ const DEFAULT_SUBNETS = [
 /** Documentation addresses (RFC 5737, RFC 3849): public, and nobody's. */
 const DEFAULT_INTERNET = ['203.0.113.10/24', '2001:db8:113::10/64'].map(parseInterfaceAddress);
 const DEFAULT_SERVICE_ADDRESSES = ['192.168.0.1', 'fd00:192:168::1'].map(parseAddress);
-const DEFAULT_CLUSTER = {
-  clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'].map(parsePrefix),
-  servicePrefixes: ['10.96.0.0/16', 'fd00:10:96::/108'].map(parsePrefix),
-  nodePrefixLength: { 4: 24, 6: 64 },
-} as const;
+const DEFAULT_CLUSTER_PREFIXES = ['10.244.0.0/16', 'fd00:10:244::/48'].map(parsePrefix);
 
 /**
  * Fills in what a lab file leaves out: three hosts, two on one subnet and the third behind the router.
@@ -62,15 +59,11 @@ export function planLab(spec: LabSpec = {}, overrides: LabOverrides = {}): LabCo
   const hosts = planHosts(spec, overrides.hosts, subnets);
   refuseDuplicates('spec.hosts', hosts);
   refuseSharedAddresses(hosts);
-  const cluster: ClusterConfiguration = {
-    clusterPrefixes: wantedPrefixes(spec.cluster?.clusterPrefixes ?? DEFAULT_CLUSTER.clusterPrefixes),
-    servicePrefixes: wantedPrefixes(spec.cluster?.servicePrefixes ?? DEFAULT_CLUSTER.servicePrefixes),
-    nodePrefixLength: {
-      4: spec.cluster?.nodePrefixLength?.[4] ?? DEFAULT_CLUSTER.nodePrefixLength[4],
-      6: spec.cluster?.nodePrefixLength?.[6] ?? DEFAULT_CLUSTER.nodePrefixLength[6],
-    },
-    backend: overrides.backend ?? spec.cluster?.backend ?? 'auto',
-  };
+  const cluster = completeClusterConfiguration({
+    ...spec.cluster,
+    ...(spec.cluster?.clusterPrefixes === undefined && { clusterPrefixes: wantedPrefixes(DEFAULT_CLUSTER_PREFIXES) }),
+    ...(overrides.backend !== undefined && { backend: overrides.backend }),
+  });
   const configuration: LabConfiguration = {
     families,
     subnets,
@@ -130,7 +123,8 @@ function hostAddresses(
   const address = (prefix: Prefix): Address => {
     const chosen = given?.find((item) => item.family === prefix.address.family);
     if (chosen !== undefined) return chosen;
-    const next = addToAddress(prefix.address, number);
+    // The eleventh host is ::11 too: its digits are read as hexadecimal.
+    const next = addToAddress(prefix.address, prefix.address.family === 6 ? Number.parseInt(`${number}`, 16) : number);
     if (prefixContains(prefix, next) && next.value < lastAddress(prefix).value) return next;
     throw invalid(
       field,

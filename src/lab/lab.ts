@@ -14,6 +14,7 @@ import { ClusterView, compare } from './cluster-view.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { Fabric } from './fabric.ts';
 import { INTERNET } from './fabric-plan.ts';
+import { FabricRouteServer } from './fabric-route-server.ts';
 import { connectFromHost } from './host-connection.ts';
 import { hostFiles } from './host-files.ts';
 import type { LabProgress, LabStart } from './init-message.ts';
@@ -52,6 +53,8 @@ const READY_DEADLINE_PER_HOST = 1_000;
 export class Lab {
   readonly #options: LabOptions;
   readonly #stop = new AbortController();
+  /** What ends after all processes of the lab. */
+  readonly #resources = new AsyncDisposableStack();
   readonly #fabric: Fabric;
   readonly #nodes = new Map<string, LabNode>();
   readonly #agents = new Map<string, SupervisedProcess>();
@@ -65,7 +68,9 @@ export class Lab {
     this.#options = options;
     this.#fabric = fabric;
     this.#controlPlane = controlPlane;
-    this.#client = controlPlane.client('flatnet-lab');
+    this.#resources.use(fabric);
+    this.#resources.defer(() => controlPlane.close());
+    this.#client = this.#resources.use(controlPlane.client('flatnet-lab'));
     this.#view = new ClusterView(this.#client, this.#stop.signal);
   }
 
@@ -74,12 +79,15 @@ export class Lab {
     const { configuration, directory, ports, manifests } = options.start;
     mountScratch(directory.disks);
     const fabric = await Fabric.create(configuration);
-    const controlPlane = await startControlPlane({ addresses: configuration.serviceAddresses });
+    const controlPlane = await startControlPlane({
+      addresses: configuration.serviceAddresses,
+      servicePrefixes: configuration.cluster.servicePrefixes,
+    });
     const apiPort = ports.find(({ name }) => name === 'api')?.port ?? 0;
     const url = `https://127.0.0.1:${apiPort}`;
     replaceFile(directory.kubeconfig, controlPlane.kubeconfig(directory.name, url), { mode: 0o600 });
     const lab = new Lab(options, fabric, controlPlane);
-    lab.#startController();
+    await lab.#startController();
     await lab.#bootHosts();
     await createManifests(lab.#client, manifests, lab.#stop.signal);
     return lab;
@@ -165,8 +173,7 @@ export class Lab {
     this.#stop.abort();
     for (const node of this.#nodes.values()) node.retire();
     await Promise.all([...this.#supervised].map(({ ended }) => ended));
-    this.#client.close();
-    await this.#controlPlane.close();
+    await this.#resources.disposeAsync();
   }
 
   /** To a pod from its own node, to a service's address from the first: as any client on that node reaches it. */
@@ -212,12 +219,22 @@ export class Lab {
     this.#agents.set(host.name, agent);
   }
 
-  #startController(): void {
+  async #startController(): Promise<void> {
     const { program, start, environment } = this.#options;
     const file = path.join(start.directory.disks, 'controller.yaml');
     const kubeconfig = path.join(start.directory.disks, 'kubeconfig');
     replaceFile(kubeconfig, this.#controlPlane.fabricKubeconfig, { mode: 0o600 });
-    replaceFile(file, stringify({ kubeconfig, cluster: formatClusterConfiguration(start.configuration) }));
+    const labSocket = path.join(start.directory.disks, 'fabric.sock');
+    const isCloud = start.configuration.cluster.backend === 'cloud';
+    if (isCloud) this.#resources.use(await FabricRouteServer.listen(this.#fabric, labSocket));
+    replaceFile(
+      file,
+      stringify({
+        kubeconfig,
+        cluster: formatClusterConfiguration(start.configuration),
+        ...(isCloud && { fabric: { labSocket } }),
+      }),
+    );
     this.#supervise(
       new SupervisedProcess({
         logFile: this.logFile(undefined, 'controller'),
