@@ -3,143 +3,18 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseAddress } from '../address/address.ts';
 import { arbitraryOwnedNetwork } from './arbitrary.ts';
-import type { Change } from './change.ts';
 import { INSERTED_CHAIN } from './insertion.ts';
+import { ModelNamespace } from './model-namespace.ts';
 import { diffNetworks } from './network-diff.ts';
-import { EMPTY_NETWORK, type Insertion, type OwnedLink, type OwnedNetwork } from './owned-state.ts';
+import { EMPTY_NETWORK, type Insertion, type OwnedNetwork } from './owned-state.ts';
 import {
-  forwardingKey,
   forwardingText,
-  linkAddressKey,
   linkAddressText,
-  neighbourKey,
   neighbourText,
-  queueDisciplineKey,
   queueDisciplineText,
-  routeKey,
   routeText,
   ruleText,
 } from './row-text.ts';
-import { deviceOfSysctl } from './sysctl-key.ts';
-
-/** A namespace as far as the order of changes goes: refuses what refers to nothing, and drops what a device takes along. */
-class ModelNamespace {
-  links = new Map<string, OwnedLink>();
-  readonly addresses = new Map<string, OwnedNetwork['addresses'][number]>();
-  readonly routes = new Map<string, OwnedNetwork['routes'][number]>();
-  readonly rules = new Map<string, OwnedNetwork['rules'][number]>();
-  readonly neighbours = new Map<string, OwnedNetwork['neighbours'][number]>();
-  readonly forwarding = new Map<string, OwnedNetwork['forwarding'][number]>();
-  readonly disciplines = new Map<string, OwnedNetwork['queueDisciplines'][number]>();
-  readonly sysctls = new Map<string, string>();
-
-  requireDevice(name: string | undefined): void {
-    assert.ok(name !== undefined && this.links.has(name), `no device ${name}`);
-  }
-
-  apply(change: Change): void {
-    switch (change.kind) {
-      case 'add-link':
-        assert.ok(!this.links.has(change.link.name), `${change.link.name} is there`);
-        if (change.link.master !== undefined) this.requireDevice(change.link.master);
-        this.links.set(change.link.name, change.link);
-        return;
-      case 'update-link':
-        this.requireDevice(change.link.name);
-        if (change.link.master !== undefined) this.requireDevice(change.link.master);
-        this.links.set(change.link.name, change.link);
-        return;
-      case 'remove-link':
-        this.requireDevice(change.name);
-        this.removeLink(change.name);
-        return;
-      case 'put-address':
-        this.requireDevice(change.address.device);
-        this.addresses.set(linkAddressKey(change.address), change.address);
-        return;
-      case 'remove-address':
-        assert.ok(this.addresses.delete(linkAddressKey(change.address)));
-        // as fib_disable_ip does when a device loses its last IPv4 address
-        for (const [key, route] of this.routes)
-          if (route.nextHops.some(({ device }) => device === change.address.device)) this.routes.delete(key);
-        return;
-      case 'put-route':
-        for (const { device } of change.route.nextHops) this.requireDevice(device);
-        this.routes.set(routeKey(change.route), change.route);
-        return;
-      case 'remove-route':
-        this.routes.delete(routeKey(change.route));
-        return;
-      case 'add-rule':
-        assert.ok(!this.rules.has(ruleText(change.rule)));
-        this.rules.set(ruleText(change.rule), change.rule);
-        return;
-      case 'remove-rule':
-        assert.ok(this.rules.delete(ruleText(change.rule)));
-        return;
-      case 'put-neighbour':
-        this.requireDevice(change.neighbour.device);
-        this.neighbours.set(neighbourKey(change.neighbour), change.neighbour);
-        return;
-      case 'remove-neighbour':
-        assert.ok(this.neighbours.delete(neighbourKey(change.neighbour)));
-        return;
-      case 'put-forwarding':
-        this.requireDevice(change.entry.device);
-        this.forwarding.set(forwardingKey(change.entry), change.entry);
-        return;
-      case 'remove-forwarding':
-        assert.ok(this.forwarding.delete(forwardingKey(change.entry)));
-        return;
-      case 'put-queue-discipline':
-        this.requireDevice(change.discipline.device);
-        this.disciplines.set(queueDisciplineKey(change.discipline), change.discipline);
-        return;
-      case 'remove-queue-discipline':
-        assert.ok(this.disciplines.delete(queueDisciplineKey(change.discipline)));
-        return;
-      case 'set-sysctl':
-        this.requireDevice(deviceOfSysctl(change.setting.key));
-        this.sysctls.set(change.setting.key, change.setting.value);
-        return;
-      case 'change-tables':
-        return;
-      default:
-        assert.fail(change satisfies never);
-    }
-  }
-
-  removeLink(name: string): void {
-    this.links.delete(name);
-    for (const rows of [this.addresses, this.neighbours, this.forwarding, this.disciplines])
-      for (const [key, { device }] of rows) if (device === name) rows.delete(key);
-    for (const [key, { nextHops }] of this.routes)
-      if (nextHops.some(({ device }) => device === name)) this.routes.delete(key);
-    for (const key of this.sysctls.keys()) if (deviceOfSysctl(key) === name) this.sysctls.delete(key);
-    this.links = new Map(
-      Array.from(this.links, ([port, { master, port: flags, ...link }]) => [
-        port,
-        master === undefined || master === name
-          ? link
-          : { ...link, master, ...(flags !== undefined && { port: flags }) },
-      ]),
-    );
-  }
-
-  network(): OwnedNetwork {
-    return {
-      links: [...this.links.values()],
-      addresses: [...this.addresses.values()],
-      routes: [...this.routes.values()],
-      rules: [...this.rules.values()],
-      neighbours: [...this.neighbours.values()],
-      forwarding: [...this.forwarding.values()],
-      sysctls: Array.from(this.sysctls, ([key, value]) => ({ key, value })),
-      queueDisciplines: [...this.disciplines.values()],
-      tables: [],
-    };
-  }
-}
 
 /** Everything in a network but sysctls as sorted texts: equal for networks that are equal once stored. */
 function texts(network: OwnedNetwork): readonly string[] {

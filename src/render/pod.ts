@@ -147,6 +147,13 @@ function bridgedAddresses({ addresses }: Attachment, { podPrefixes }: PodSurroun
   });
 }
 
+/** What pods' default routes go by, one for each family of the node's prefixes. */
+export function podGateways({ podPrefixes, wiring }: Pick<NodePlan, 'podPrefixes' | 'wiring'>): readonly Address[] {
+  return podPrefixes.map((prefix) =>
+    wiring === 'bridge' ? bridgeAddress(prefix) : LINK_LOCAL_GATEWAYS[prefix.address.family],
+  );
+}
+
 /**
  * The pod's end. IPv6 is switched on, since some runtimes switch it off in new namespaces, and its addresses skip
  * duplicate address detection: they were given out once, and are usable at once.
