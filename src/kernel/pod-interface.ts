@@ -13,14 +13,15 @@ import { readAddresses } from './rtnetlink/table-reader.ts';
  * gone, though the link itself, under a name that means nothing, may outlive this until somebody removes its other end. Takes
  * about half a millisecond.
  * @param path of the pod's namespace
+ * @param expected its index, where only that one is meant: another interface of the name is left alone
  * @returns false where namespace or interface were gone already
  */
-export function retirePodInterface(path: string, name: string): boolean {
+export function retirePodInterface(path: string, name: string, expected?: number): boolean {
   try {
     using namespace = NetworkNamespace.open(path);
     using socket = NetlinkSocket.open('route', { namespace });
     const index = readLink(socket, name)?.link.index;
-    if (index === undefined) return false;
+    if (index === undefined || (expected !== undefined && index !== expected)) return false;
     const builder = new MessageBuilder(1024);
     encodeLinkSettings(builder, index, { up: false });
     const names = { indexOf: () => index, nameOf: () => name };

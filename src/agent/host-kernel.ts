@@ -1,0 +1,143 @@
+import { isFlatnetError } from '../error/flatnet-error.ts';
+import type { NamespaceChanges } from '../host/change.ts';
+import { INSERTED_CHAIN } from '../host/insertion.ts';
+import type { NetworkState } from '../host/network-state.ts';
+import { isOwnAlias, type ObservedNetwork, ownedOf } from '../host/owned-network.ts';
+import { EMPTY_NETWORK, OWNED, type OwnedNetwork } from '../host/owned-state.ts';
+import { deviceSysctl } from '../host/sysctl-key.ts';
+import { applyChanges, type ChangeResult } from '../kernel/change-applier.ts';
+import { LinkReaper } from '../kernel/link-reaper.ts';
+import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
+import { NetworkNamespace } from '../kernel/network-namespace.ts';
+import { readNetworkState } from '../kernel/network-state-reader.ts';
+import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
+import { readSysctls } from '../kernel/sysctl-reader.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { Ruleset, Table } from '../netfilter/node.ts';
+
+/** Milliseconds between looks whether a former agent's socket has gone. */
+const OWNER_POLL = 100;
+
+const FORWARDING_KEYS = [
+  'net.ipv4.ip_forward',
+  'net.ipv6.conf.all.forwarding',
+  'net.bridge.bridge-nf-call-iptables',
+  'net.bridge.bridge-nf-call-ip6tables',
+];
+
+/** The agent's hold on its host's kernel: the sockets that read and write, and what is removed in the background. */
+export class HostKernel implements AsyncDisposable {
+  readonly #socket: NetlinkSocket;
+  readonly #session: RulesetSession;
+  readonly #reaper: LinkReaper;
+
+  private constructor(reaper: LinkReaper) {
+    this.#reaper = reaper;
+    this.#socket = NetlinkSocket.open('route');
+    this.#session = RulesetSession.open();
+  }
+
+  /** @param onError told of what goes wrong in the background, and is tried again */
+  static async open(onError: (error: unknown) => void): Promise<HostKernel> {
+    return new HostKernel(await LinkReaper.open({ onError }));
+  }
+
+  /** Netlink ports of changes that are our own doing. */
+  get ports(): ReadonlySet<number> {
+    return new Set([this.#socket.portId(), this.#session.port]);
+  }
+
+  /**
+   * Takes over the tables that a former agent has left; waits for its socket to close where it is still there.
+   * @throws the signal's reason
+   */
+  async claimTables(clock: Clock, signal: AbortSignal, onWait: (owner: number) => void): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const own = this.#session.list().filter(({ name }) => name === OWNED.table);
+      const taken = own.find(({ owner }) => owner !== undefined && owner !== this.#session.port);
+      if (taken?.owner === undefined) {
+        const orphans = own.filter(({ owner }) => owner === undefined);
+        this.#session.apply(orphans.map((table) => ({ kind: 'add-table', table: emptyTable(table) })));
+        return;
+      }
+      onWait(taken.owner);
+      await clock.sleep(OWNER_POLL, signal);
+    }
+  }
+
+  /** The host's own namespace: everything but other people's rules, of whose tables only names, hooks and policies are read. */
+  readHost(): NetworkState {
+    const state = readNetworkState(this.#socket, {
+      sysctls: [],
+      readRuleset: () => ({ ruleset: this.#readRuleset(), unknown: [] }),
+    });
+    const foreign = state.links.filter(({ alias }) => !isOwnAlias(alias));
+    const keys = [...FORWARDING_KEYS, ...foreign.map(({ name }) => deviceSysctl(6, name, 'accept_ra'))];
+    return { ...state, sysctls: readSysctls(keys) };
+  }
+
+  /** What is ours on the host, with those settings that `desired` cares for. */
+  observeHost(state: NetworkState, desired: OwnedNetwork): ObservedNetwork {
+    return { ...ownedOf(state), sysctls: settingsOf(readSysctls(desired.sysctls.map(({ key }) => key))) };
+  }
+
+  /** What is ours in a pod's namespace; nothing where the namespace is gone. */
+  observePod(path: string, desired: OwnedNetwork): ObservedNetwork {
+    try {
+      using namespace = NetworkNamespace.open(path);
+      using socket = NetlinkSocket.open('route', { namespace });
+      const state = readNetworkState(socket, { namespace, sysctls: desired.sysctls.map(({ key }) => key) });
+      return ownedOf(
+        state,
+        desired.links.map(({ name }) => name),
+      );
+    } catch (error) {
+      if (isFlatnetError(error, 'not-found')) return EMPTY_NETWORK;
+      throw error;
+    }
+  }
+
+  /** Applies changes in their order, going on after an error. */
+  apply(changes: readonly NamespaceChanges[]): Promise<readonly ChangeResult[]> {
+    return applyChanges(changes, {
+      socket: this.#socket,
+      reaper: this.#reaper,
+      applyTables: (tables) => this.#session.apply(tables),
+    });
+  }
+
+  /** The route socket of the host's namespace, for look-ups. */
+  get socket(): NetlinkSocket {
+    return this.#socket;
+  }
+
+  /** Finishes what is being removed, and lets go of the kernel; what is ours stays in it. */
+  async close(): Promise<void> {
+    await this.#reaper.close();
+    this.#session.close();
+    this.#socket.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #readRuleset(): Ruleset {
+    const tables = this.#session.list().flatMap((listing): Table[] => {
+      const whole = listing.name === OWNED.table || listing.chains.some(({ name }) => name === INSERTED_CHAIN);
+      if (whole) return [this.#session.read(listing)].filter((table) => table !== undefined);
+      return [{ ...emptyTable(listing), chains: listing.chains.map((chain) => ({ ...chain, rules: [] })) }];
+    });
+    return { tables };
+  }
+}
+
+function emptyTable({ family, name }: Pick<Table, 'family' | 'name'>): Table {
+  const flags = name === OWNED.table ? (['owner', 'persist'] as const) : [];
+  return { family, name, flags, sets: [], maps: [], chains: [] };
+}
+
+function settingsOf(values: ReadonlyMap<string, string>): ObservedNetwork['sysctls'] {
+  return Array.from(values, ([key, value]) => ({ key, value }));
+}
