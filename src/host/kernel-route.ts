@@ -1,4 +1,4 @@
-import { FAMILY_BITS } from '../address/family.ts';
+import { FAMILY_BITS, type Family } from '../address/family.ts';
 import { hostPrefix, lastAddress, type Prefix, prefixOf } from '../address/prefix.ts';
 import type { LinkAddress } from './network-state.ts';
 import { DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE, type Route, type RoutingRule } from './route.ts';
@@ -36,9 +36,13 @@ export function kernelRoutesOf(link: LinkAddress): Route[] {
 
 /** The rules of every namespace from its start: local, main and, for IPv4, default. */
 export const KERNEL_RULES: readonly RoutingRule[] = [
-  { family: 4, priority: 0, action: { kind: 'table', table: LOCAL_TABLE }, protocol: KERNEL_PROTOCOL },
-  { family: 4, priority: 32766, action: { kind: 'table', table: MAIN_TABLE }, protocol: KERNEL_PROTOCOL },
-  { family: 4, priority: 32767, action: { kind: 'table', table: DEFAULT_TABLE }, protocol: KERNEL_PROTOCOL },
-  { family: 6, priority: 0, action: { kind: 'table', table: LOCAL_TABLE }, protocol: KERNEL_PROTOCOL },
-  { family: 6, priority: 32766, action: { kind: 'table', table: MAIN_TABLE }, protocol: KERNEL_PROTOCOL },
+  kernelRule(4, 0, LOCAL_TABLE),
+  kernelRule(6, 0, LOCAL_TABLE),
+  kernelRule(4, 32766, MAIN_TABLE),
+  kernelRule(6, 32766, MAIN_TABLE),
+  kernelRule(4, 32767, DEFAULT_TABLE),
 ];
+
+function kernelRule(family: Family, priority: number, table: number): RoutingRule {
+  return { family, priority, action: { kind: 'table', table }, protocol: KERNEL_PROTOCOL };
+}

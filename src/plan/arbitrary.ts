@@ -28,6 +28,14 @@ export function clusterConfiguration(
   };
 }
 
+/** One for all nodes, as in a cluster. */
+const CONFIGURATIONS: Readonly<Record<BackendName, ClusterConfiguration>> = {
+  auto: clusterConfiguration('auto'),
+  'host-gw': clusterConfiguration('host-gw'),
+  vxlan: clusterConfiguration('vxlan'),
+  cloud: clusterConfiguration('cloud'),
+};
+
 /** A node and its host, as far as a plan asks. */
 export interface PlannedHost {
   readonly node: ClusterNode;
@@ -88,7 +96,7 @@ export function plannedHost(shape: HostShape): PlannedHost {
       forwardDropped: [],
       bridgeNetfilter: true,
     },
-    configuration: clusterConfiguration(backend),
+    configuration: CONFIGURATIONS[backend],
   };
 }
 
