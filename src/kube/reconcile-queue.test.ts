@@ -66,6 +66,26 @@ describe('ReconcileQueue', () => {
     assert.ok(second - first >= 50 && third - second >= 100 && fourth - third >= 200, times.join());
   });
 
+  it('keeps the earliest of several times asked for', async () => {
+    const clock = new ManualClock();
+    const times: number[] = [];
+    const start = clock.now();
+    const { signal } = new AbortController();
+    const queue = new ReconcileQueue({
+      signal,
+      clock,
+      reconcile: async () => {
+        times.push(clock.now() - start);
+      },
+    });
+    for (const wait of [300, 100, 200]) queue.addAfter('a', wait);
+    for (let step = 0; step < 5; step++) {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(times, [100]);
+  });
+
   it('starts nothing after its signal', async () => {
     const stop = new AbortController();
     let runs = 0;

@@ -21,6 +21,7 @@ export class ReconcileQueue {
   readonly #waiting = new Set<string>();
   readonly #running = new Set<string>();
   readonly #again = new Set<string>();
+  readonly #timers = new Map<string, { readonly due: number; readonly cancel: AbortController }>();
   readonly #backoffs = new Map<string, Backoff>();
   #idle: PromiseWithResolvers<void> | undefined;
 
@@ -39,10 +40,19 @@ export class ReconcileQueue {
     }
   }
 
-  /** Asks for a key to be reconciled after so many milliseconds. */
+  /** Asks for a key to be reconciled after so many milliseconds; of several such wishes the earliest counts. */
   addAfter(key: string, milliseconds: number): void {
-    this.#clock.sleep(milliseconds, this.#options.signal).then(
-      () => this.add(key),
+    const due = this.#clock.now() + milliseconds;
+    const present = this.#timers.get(key);
+    if (present !== undefined && present.due <= due) return;
+    present?.cancel.abort();
+    const cancel = new AbortController();
+    this.#timers.set(key, { due, cancel });
+    this.#clock.sleep(milliseconds, AbortSignal.any([this.#options.signal, cancel.signal])).then(
+      () => {
+        this.#timers.delete(key);
+        this.add(key);
+      },
       () => {},
     );
   }

@@ -1,5 +1,6 @@
 import type { KubeObject } from './object.ts';
 import type { ConfigMap } from './objects/config-map.ts';
+import type { ControllerRevision } from './objects/controller-revision.ts';
 import type { DaemonSet } from './objects/daemon-set.ts';
 import type { Deployment } from './objects/deployment.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
@@ -65,6 +66,12 @@ export const DEPLOYMENTS: KubeResource<Deployment> = resource('apps', 'deploymen
 export const REPLICA_SETS: KubeResource<ReplicaSet> = resource('apps', 'replicasets', 'ReplicaSet');
 export const STATEFUL_SETS: KubeResource<StatefulSet> = resource('apps', 'statefulsets', 'StatefulSet');
 export const DAEMON_SETS: KubeResource<DaemonSet> = resource('apps', 'daemonsets', 'DaemonSet');
+
+export const CONTROLLER_REVISIONS: KubeResource<ControllerRevision> = resource(
+  'apps',
+  'controllerrevisions',
+  'ControllerRevision',
+);
 
 /** `v1`, or `apps/v1`. */
 export function apiVersionOf(resource: KubeResource): string {

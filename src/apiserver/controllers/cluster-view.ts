@@ -2,6 +2,7 @@ import type { Clock } from '../../kube/clock.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import type { ControllerRevision } from '../../kube/objects/controller-revision.ts';
 import type { DaemonSet } from '../../kube/objects/daemon-set.ts';
 import type { Deployment } from '../../kube/objects/deployment.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL } from '../../kube/objects/endpoint-slice.ts';
@@ -13,6 +14,7 @@ import type { ReplicaSet } from '../../kube/objects/replica-set.ts';
 import type { Service } from '../../kube/objects/service.ts';
 import type { StatefulSet } from '../../kube/objects/stateful-set.ts';
 import {
+  CONTROLLER_REVISIONS,
   DAEMON_SETS,
   DEPLOYMENTS,
   ENDPOINT_SLICES,
@@ -49,6 +51,8 @@ export class ClusterView {
   readonly replicaSets: SharedWatch<ReplicaSet>;
   readonly statefulSets: SharedWatch<StatefulSet>;
   readonly daemonSets: SharedWatch<DaemonSet>;
+  /** Indexed by owner and namespace. */
+  readonly controllerRevisions: SharedWatch<ControllerRevision>;
   readonly leases: SharedWatch<Lease>;
   readonly #all: readonly SharedWatch<never>[];
 
@@ -70,6 +74,7 @@ export class ClusterView {
     this.replicaSets = share(REPLICA_SETS, ownershipIndex);
     this.statefulSets = share(STATEFUL_SETS);
     this.daemonSets = share(DAEMON_SETS);
+    this.controllerRevisions = share(CONTROLLER_REVISIONS, ownershipIndex);
     this.leases = share(LEASES);
     this.#all = all;
   }

@@ -17,3 +17,9 @@ export function untilAvailable(pod: Pod, minReadySeconds: number, now: number): 
 export function podIsAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
   return untilAvailable(pod, minReadySeconds, now) === 0;
 }
+
+/** Milliseconds until the next of the ready pods has been so for long enough; undefined where none is waiting. */
+export function nextAvailability(pods: readonly Pod[], minReadySeconds: number, now: number): number | undefined {
+  const waits = pods.map((pod) => untilAvailable(pod, minReadySeconds, now) ?? 0).filter((wait) => wait > 0);
+  return waits.length === 0 ? undefined : Math.min(...waits);
+}

@@ -8,7 +8,7 @@ import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { objectKey, PODS, REPLICA_SETS } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { controllerKey, controllerOf, ownerIndex, podFromTemplate, referenceToController } from './owner.ts';
-import { podIsActive, untilAvailable } from './pod-readiness.ts';
+import { nextAvailability, podIsActive, untilAvailable } from './pod-readiness.ts';
 import { createPod, deletePod } from './pod-writes.ts';
 import { compareForRemoval } from './removal-order.ts';
 
@@ -59,10 +59,8 @@ async function reconcile(context: ControllerContext, key: string, queue: Reconci
     await inParallel(surplus, (pod) => deletePod(context, set, pod));
   }
   await writeStatus(context, set);
-  const waits = pods
-    .flatMap((pod) => untilAvailable(pod, minReadySeconds, clock.now()) ?? [])
-    .filter((wait) => wait > 0);
-  if (waits.length > 0) queue.addAfter(key, Math.min(...waits));
+  const wait = nextAvailability(pods, minReadySeconds, clock.now());
+  if (wait !== undefined) queue.addAfter(key, wait);
 }
 
 /** The set's own pods: lets go of those that its selector no longer picks, and adopts orphans that it does. */

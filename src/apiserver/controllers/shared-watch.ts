@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { type KubeResource, objectKey } from '../../kube/resource.ts';
@@ -101,6 +102,9 @@ export class SharedWatch<T extends KubeObject> {
   #set(key: string, object: T): void {
     const present = this.#objects.get(key);
     if (present !== undefined && versionOf(present) > versionOf(object)) return;
+    // The answer to a write that changed nothing must not set off another round.
+    if (present?.metadata.resourceVersion === object.metadata.resourceVersion && isDeepStrictEqual(present, object))
+      return;
     this.#replace(key, object);
   }
 
