@@ -1,17 +1,15 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { clusterAdmission } from './admission/cluster-admission.ts';
+import type { Socket } from 'node:net';
 import { DEFAULT_SERVICE_RANGES, type ServiceRanges } from './admission/service-ranges.ts';
+import { openClusterRegistry } from './cluster-registry.ts';
 import { handleRequest, TokenCheck } from './http/api-handler.ts';
 import type { HandlerContext } from './http/handler-context.ts';
-import { GarbageCollector } from './lifecycle/garbage-collector.ts';
-import { NamespaceLifecycle } from './lifecycle/namespace-lifecycle.ts';
-import type { RegistryContext } from './registry/registry-context.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { ObjectStore } from './store/object-store.ts';
 import type { PodStreams } from './streams/pod-streams.ts';
 import { UpgradeHandler } from './streams/upgrade-handler.ts';
-import { type AdvertisedAddress, createSystemObjects, keepNamespacesFurnished } from './system-objects.ts';
+import type { AdvertisedAddress } from './system-objects.ts';
 
 /** Where to listen: an address (port 0 is any), or a socket that is already bound. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -48,42 +46,72 @@ export interface ApiServer {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const stop = new AbortController();
   const store = options.store ?? new ObjectStore();
-  const ranges = options.services ?? DEFAULT_SERVICE_RANGES;
-  const registry: RegistryContext = {
+  const registry = openClusterRegistry({
     store,
     now: options.now ?? Date.now,
-    admission: clusterAdmission(store, ranges),
-  };
-  const lifecycles = [new NamespaceLifecycle(registry), new GarbageCollector(registry)];
-  const stopFurnishing = keepNamespacesFurnished(registry, options.tls?.caCertificate);
-  createSystemObjects(registry, ranges, options.advertise ?? []);
-  const context: HandlerContext = { registry, podStreams: options.podStreams, signal: stop.signal };
+    services: options.services ?? DEFAULT_SERVICE_RANGES,
+    advertise: options.advertise ?? [],
+    ...(options.tls === undefined ? {} : { caCertificate: options.tls.caCertificate }),
+  });
+  const context: HandlerContext = { registry: registry.context, podStreams: options.podStreams, signal: stop.signal };
   const tokens = new TokenCheck(options.token);
-  const servers = options.listen.map(() => createServer(context, tokens, options.tls));
+  const servers = options.listen.map(() => createListener(context, tokens, options.tls));
   const urls: string[] = [];
-  for (const [index, server] of servers.entries()) {
-    const address = options.listen[index];
-    if (address !== undefined) urls.push(...(await listen(server, address, options.tls !== undefined)));
-  }
   const close = async (): Promise<void> => {
     stop.abort();
-    stopFurnishing();
-    for (const lifecycle of lifecycles) lifecycle.close();
-    await Promise.all(servers.map(closeServer));
+    registry.close();
+    await Promise.all(servers.map((server) => server.close()));
   };
+  try {
+    for (const [index, server] of servers.entries()) {
+      const address = options.listen[index];
+      if (address !== undefined) urls.push(...(await server.listen(address)));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
   options.signal?.addEventListener('abort', () => void close(), { once: true });
   return { urls, store, close };
 }
 
-function createServer(context: HandlerContext, tokens: TokenCheck, tls: ServerCredentials | undefined): Server {
+/** One listening socket and the connections that it took. */
+interface Listener {
+  /** Resolves to the URL where there is a TCP port. */
+  readonly listen: (address: ListenAddress) => Promise<readonly string[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** How long connections have for what was written last. Milliseconds. */
+const CLOSE_GRACE = 200;
+
+function createListener(context: HandlerContext, tokens: TokenCheck, tls: ServerCredentials | undefined): Listener {
   const server = tls === undefined ? createHttpServer() : createHttpsServer({ cert: tls.certificate, key: tls.key });
+  const upgrades = new UpgradeHandler(context, tokens);
+  const sockets = new Set<Socket>();
   // Watches are longer than any timeout, and kubectl keeps idle connections.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 90_000;
   server.on('request', (request, response) => void handleRequest(context, tokens, request, response));
-  const upgrades = new UpgradeHandler(context, tokens);
   server.on('upgrade', (request, socket, head) => void upgrades.handle(request, socket, head));
-  return server;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  return {
+    listen: (address) => listen(server, address, tls !== undefined),
+    close: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          for (const socket of sockets) socket.destroy();
+        }, CLOSE_GRACE);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
 }
 
 function listen(server: Server, address: ListenAddress, secure: boolean): Promise<readonly string[]> {
@@ -92,20 +120,12 @@ function listen(server: Server, address: ListenAddress, secure: boolean): Promis
     server.listen(address, () => {
       server.off('error', reject);
       const bound = server.address();
-      if (bound === null || typeof bound === 'string') resolve([]);
-      else {
-        const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-        resolve([`${secure ? 'https' : 'http'}://${host}:${bound.port}`]);
+      if (bound === null || typeof bound === 'string') {
+        resolve([]);
+        return;
       }
+      const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+      resolve([`${secure ? 'https' : 'http'}://${host}:${bound.port}`]);
     });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-    // What is still open has had its end written; it may not hold up the close for long.
-    setTimeout(() => server.closeAllConnections(), 1000).unref();
   });
 }
