@@ -1,4 +1,4 @@
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { FlatnetError } from '../../error/flatnet-error.ts';
@@ -60,7 +60,7 @@ export function launch(
   { setting, command }: Launch,
   log: ContainerLog,
 ): ContainerRun {
-  if (!isStandIn(container)) return processRun(startContainer(setting, command, ['ignore', 'pipe', 'pipe']), log);
+  if (!isStandIn(container)) return processRun((stdio) => startContainer(setting, command, stdio), log);
   const { pod, host, network, poller } = context;
   const ports = standInPorts(container.ports);
   const server = new StandInServer({
@@ -86,7 +86,7 @@ export function execIn(
   { setting }: Launch,
   run: ContainerRun,
   command: readonly string[],
-  stdio: NonNullable<SpawnOptions['stdio']>,
+  stdio: StdioOptions,
 ): ChildProcess {
   if (run.pid !== undefined) return startBeside(setting, run.pid, command, stdio);
   return startContainer({ ...setting, staging: `${setting.staging}.exec` }, command, stdio);

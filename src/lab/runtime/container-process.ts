@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { FlatnetError } from '../../error/flatnet-error.ts';
@@ -31,7 +31,7 @@ export interface ContainerSetting {
 export function startContainer(
   setting: ContainerSetting,
   command: readonly string[],
-  stdio: NonNullable<SpawnOptions['stdio']>,
+  stdio: StdioOptions,
 ): ChildProcess {
   const { host, sandbox, staging, mounts, environment, workingDirectory, user, group } = setting;
   const run = <Result>(action: () => Result) => (sandbox === undefined ? host.run(action) : sandbox.run(action));
@@ -60,7 +60,7 @@ export function startBeside(
   setting: Pick<ContainerSetting, 'host' | 'environment' | 'workingDirectory' | 'user' | 'group'>,
   pid: number,
   [command = '', ...args]: readonly string[],
-  stdio: NonNullable<SpawnOptions['stdio']>,
+  stdio: StdioOptions,
 ): ChildProcess {
   const { host, environment, workingDirectory, user, group } = setting;
   using network = NetworkNamespace.open(`/proc/${pid}/ns/net`);

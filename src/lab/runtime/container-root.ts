@@ -49,8 +49,10 @@ export function buildContainerRoot(
   mkdirSync(staging, { recursive: true });
   const root = new ContainerRoot(staging);
   for (const directory of directories) root.place(directory, 'directory');
-  // Parents before what lies in them.
-  for (const mount of mounts.toSorted((left, right) => left.target.length - right.target.length)) root.bind(mount);
+  // Places before mounts, since making one may put a tmpfs over others; parents before what lies in them.
+  const ordered = mounts.toSorted((left, right) => left.target.length - right.target.length);
+  for (const mount of ordered) root.placeOf(mount);
+  for (const mount of ordered) root.bind(mount);
   pivotRoot(staging);
 }
 
@@ -58,6 +60,8 @@ class ContainerRoot {
   readonly #staging: string;
   /** Directories of the container that are tmpfs of ours, so that entries can be made in them. */
   readonly #own = new Set<string>();
+  /** Where volumes are mounted already: what is missing there is made in the volume. */
+  readonly #mounted = new Set<string>();
 
   constructor(staging: string) {
     this.#staging = staging;
@@ -65,7 +69,8 @@ class ContainerRoot {
     this.#makeDevices();
   }
 
-  bind({ source, target, readOnly = false }: BindMount): void {
+  /** Makes sure that a mount has something to be mounted on. @returns where that is for now */
+  placeOf({ source, target }: BindMount): string {
     const kind = kindOf(source);
     if (kind === undefined)
       throw new FlatnetError({
@@ -74,7 +79,13 @@ class ContainerRoot {
         message: `${source} is not on the host`,
         remedy: `make it before the pod starts, or drop the mount at ${target}`,
       });
-    const place = this.place(target, kind === 'directory' ? 'directory' : 'file');
+    return this.place(target, kind === 'directory' ? 'directory' : 'file');
+  }
+
+  bind(wanted: BindMount): void {
+    const place = this.placeOf(wanted);
+    const { source, readOnly = false } = wanted;
+    this.#mounted.add(place.slice(this.#staging.length));
     mount(source, place, null, MS_BIND | MS_REC, null);
     // A bind mount takes its flags from a second call only; a user namespace may not take off those that it inherited.
     if (readOnly) mount('none', place, null, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, null);
@@ -87,7 +98,7 @@ class ContainerRoot {
     for (const [index, part] of parts.entries()) {
       const next = this.#resolve(path.posix.join(at, part));
       if (kindOf(this.#staging + next) === undefined) {
-        if (!this.#own.has(at)) this.#show(at);
+        if (!this.#own.has(at) && !this.#isMounted(at)) this.#show(at);
         this.#make(next, index === parts.length - 1 ? kind : 'directory');
       }
       at = next;
@@ -106,12 +117,16 @@ class ContainerRoot {
     return target;
   }
 
+  #isMounted(directory: string): boolean {
+    return [...this.#mounted].some((mounted) => `${directory}/`.startsWith(`${mounted}/`));
+  }
+
   #make(target: string, kind: 'directory' | 'file'): void {
     const place = this.#staging + target;
     if (kind === 'file') closeSync(openSync(place, 'w'));
     else {
       mkdirSync(place);
-      this.#own.add(target);
+      if (!this.#isMounted(target)) this.#own.add(target);
     }
   }
 

@@ -1,7 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import os from 'node:os';
+import { finished } from 'node:stream/promises';
 import type { ContainerLog } from './container-log.ts';
+import { openOutputPipe } from './output-pipe.ts';
 
 /** How a run of a container ended: by itself, or by a signal. */
 export interface RunEnd {
@@ -22,21 +24,34 @@ export interface ContainerRun {
 
 const SIGKILL = os.constants.signals.SIGKILL;
 
-/** A process, with its output going into a log. */
-export function processRun(child: ChildProcess, log: ContainerLog): ContainerRun {
-  child.stdout?.on('data', (chunk: Buffer) => log.write('stdout', chunk));
-  child.stderr?.on('data', (chunk: Buffer) => log.write('stderr', chunk));
-  return {
-    ...(child.pid !== undefined && { pid: child.pid }),
-    ended: endOf(child),
-    terminate: () => void child.kill('SIGTERM'),
-    kill: () => void child.kill('SIGKILL'),
-  };
+/** Starts a process with its output going into a log. @throws what `start` throws */
+export function processRun(start: (stdio: StdioOptions) => ChildProcess, log: ContainerLog): ContainerRun {
+  const [out, errors] = [openOutputPipe(), openOutputPipe()];
+  try {
+    const child = start(['ignore', out.descriptor, errors.descriptor]);
+    out.output.on('data', (chunk: Buffer) => log.write('stdout', chunk));
+    errors.output.on('data', (chunk: Buffer) => log.write('stderr', chunk));
+    const drained = Promise.all([finished(out.output), finished(errors.output)]);
+    return {
+      ...(child.pid !== undefined && { pid: child.pid }),
+      ended: endOf(child, drained),
+      terminate: () => void child.kill('SIGTERM'),
+      kill: () => void child.kill('SIGKILL'),
+    };
+  } catch (error) {
+    out.output.destroy();
+    errors.output.destroy();
+    throw error;
+  } finally {
+    out.closeDescriptor();
+    errors.closeDescriptor();
+  }
 }
 
-/** 'close' rather than 'exit': all output has been read by then. */
-async function endOf(child: ChildProcess): Promise<RunEnd> {
-  const [code, signalName] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+/** The end of a process whose output has all been read. */
+async function endOf(child: ChildProcess, drained: Promise<unknown>): Promise<RunEnd> {
+  const [code, signalName] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  await drained;
   if (signalName === null) return { exitCode: code ?? 0 };
   const signal = os.constants.signals[signalName];
   return { exitCode: 128 + signal, signal };

@@ -1,4 +1,4 @@
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { LogOptions } from '../../apiserver/streams/pod-streams.ts';
 import { describeError, FlatnetError } from '../../error/flatnet-error.ts';
@@ -98,7 +98,7 @@ export class ContainerWorker {
   }
 
   /** Runs one more command in the container. @throws FlatnetError `unavailable` where it isn't running */
-  exec(command: readonly string[], stdio: NonNullable<SpawnOptions['stdio']>): ChildProcess {
+  exec(command: readonly string[], stdio: StdioOptions): ChildProcess {
     if (this.#current === undefined) throw notRunning(this.#options.container.name);
     return execIn(this.#current.launch, this.#current.run, command, stdio);
   }

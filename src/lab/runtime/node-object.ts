@@ -25,7 +25,7 @@ function architecture(): string {
 }
 
 /** The part of a node's status that never changes while it is up. */
-export function nodeStatus(name: string, addresses: readonly Address[], bootId: string): Record<string, unknown> {
+export function nodeStatus(name: string, addresses: readonly Address[], bootId: string) {
   const capacity = {
     cpu: String(os.availableParallelism()),
     memory: `${Math.floor(os.totalmem() / 1024)}Ki`,

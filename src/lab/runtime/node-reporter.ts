@@ -96,9 +96,11 @@ export class NodeReporter {
   async #report(): Promise<void> {
     const { host, client, network, clock, signal } = this.#options;
     this.#conditions = nodeConditions(network.notReady, clock.now(), this.#conditions);
-    const status = { ...nodeStatus(host.name, host.addresses, this.#bootId), conditions: this.#conditions };
+    const fixed = nodeStatus(host.name, host.addresses, this.#bootId);
+    // Strategic: conditions of other writers stay. But addresses would be merged by their type, of which there are two.
+    const addresses = [{ $patch: 'replace' }, ...fixed.addresses];
+    const status = { ...fixed, addresses, conditions: this.#conditions };
     try {
-      // Strategic: conditions of other writers stay.
       await client.patch(NODES, { name: host.name }, { status }, { type: 'strategic', subresource: 'status', signal });
     } catch (error) {
       // Somebody has deleted the node: a kubelet registers it again.

@@ -1,4 +1,4 @@
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { formatAddress } from '../../address/address.ts';
 import type { ContainerReference, PodStreams } from '../../apiserver/streams/pod-streams.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
@@ -121,7 +121,7 @@ export class PodRuntime {
   }
 
   /** Starts a program in a container, as `kubectl exec` does. @throws FlatnetError where the container isn't running */
-  spawn(name: PodName, command: readonly string[], stdio: NonNullable<SpawnOptions['stdio']>): ChildProcess {
+  spawn(name: PodName, command: readonly string[], stdio: StdioOptions): ChildProcess {
     return this.container(name).exec(command, stdio);
   }
 

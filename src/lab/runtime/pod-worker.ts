@@ -73,6 +73,11 @@ export class PodWorker {
     });
   }
 
+  /** Of the process that holds the pod's namespaces, while it has its own. */
+  get pausePid(): number | undefined {
+    return this.#sandbox?.pid;
+  }
+
   /** Of the pod, once it has a network. */
   get addresses(): readonly string[] {
     return this.#addresses;
