@@ -25,7 +25,7 @@ export interface AgentConfiguration {
   readonly allowForward: 'leave' | 'insert';
   readonly masquerade: { readonly enabled: boolean; readonly configFile: string };
   /** Routing protocols (RTPROT_*) whose routes into the cluster's ranges are no conflict: another router of ours. */
-  readonly trustedProtocols: readonly number[];
+  readonly acceptedProtocols: readonly number[];
   readonly metrics: ListenAddress;
   readonly cni: {
     readonly binDirectory: string;
@@ -59,7 +59,7 @@ const schema = v.strictObject({
     }),
     {},
   ),
-  trustedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
+  acceptedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
   metrics: v.optional(v.string(), '127.0.0.1:10351'),
   cni: v.optional(
     v.strictObject({

@@ -1,4 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { reportError } from '../cni/cni-error.ts';
+import { LATEST_CNI_VERSION } from '../cni/version.ts';
+import type { NodePlan } from '../plan/node-plan.ts';
+import type { Condition } from './readiness.ts';
 
 /** The agent's metrics, in a registry of their own. Process figures are read when somebody asks, by no timer. */
 export class AgentMetrics {
@@ -11,6 +15,7 @@ export class AgentMetrics {
   readonly attachments: Gauge;
   readonly peers: Gauge<'path'>;
   readonly condition: Gauge<'name' | 'state'>;
+  readonly api: Gauge;
 
   constructor() {
     const registers = [this.registry];
@@ -58,8 +63,34 @@ export class AgentMetrics {
       labelNames: ['name', 'state'],
       registers,
     });
+    this.api = new Gauge({ name: 'flatnet_api_reachable', help: '1 if the API has been heard of lately.', registers });
     addProcessMetrics(registers);
   }
+
+  showCondition(name: string, state: Condition['state']): void {
+    for (const each of ['ok', 'warning', 'failed'] as const)
+      this.condition.set({ name, state: each }, each === state ? 1 : 0);
+  }
+
+  showPlan(plan: NodePlan, attachments: number): void {
+    this.attachments.set(attachments);
+    this.peers.reset();
+    for (const { path } of plan.paths) this.peers.inc({ path: path.kind });
+  }
+
+  showRequest(command: string, error: unknown, milliseconds: number): void {
+    const code = error === undefined ? 0 : cniCodeOf(error);
+    this.cniRequests.inc({ command, code });
+    this.cniDuration.observe({ command }, milliseconds / 1000);
+  }
+
+  showApi(reachable: boolean): void {
+    this.api.set(reachable ? 1 : 0);
+  }
+}
+
+function cniCodeOf(error: unknown): number {
+  return reportError(error, LATEST_CNI_VERSION).code;
 }
 
 /** The process figures that every exporter has, under the names that dashboards look for. */

@@ -121,7 +121,7 @@ export class NodeReconciler {
       configuration.cluster,
       facts,
       own?.podPrefixes ?? [],
-      configuration.trustedProtocols,
+      configuration.acceptedProtocols,
     );
     // What is planned already stays in force: a conflict that comes later must not take the network from running pods.
     if (conflicts.length > 0 && this.#plan === undefined)
@@ -147,12 +147,12 @@ export class NodeReconciler {
   }
 
   #settings(): NodeSettings {
-    const { wiring, mtu, allowForward, trustedProtocols } = this.#options.configuration;
+    const { wiring, mtu, allowForward, acceptedProtocols } = this.#options.configuration;
     const masquerade = this.#options.masquerade();
     return {
       wiring,
       allowForward,
-      acceptedProtocols: trustedProtocols,
+      acceptedProtocols: acceptedProtocols,
       ...(mtu !== undefined && { mtu }),
       ...(masquerade !== undefined && { masquerade }),
     };

@@ -33,6 +33,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['lab down', { summary: 'end a lab', load: async () => (await import('./lab-down.ts')).labDown }],
   ['lab keep', { load: async () => (await import('./lab-detached.ts')).labKeep }],
   ['lab init', { load: async () => (await import('./lab-init.ts')).labInit }],
+  ['agent', { summary: "keep this host's part of the network", load: async () => (await import('./agent.ts')).agent }],
   [
     'controller',
     { summary: 'give nodes their pod prefixes', load: async () => (await import('./controller.ts')).controller },
