@@ -10,7 +10,7 @@ import { existsSync, globSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-const PATTERNS = ['src/**/*.test.ts', 'test/{structure,kernel,lab,api}/**/*.test.ts'];
+const PATTERNS = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 const OLDEST_NODE = 24;
 const INSIDE = 'FLATNET_TEST_NAMESPACE';
 

@@ -108,6 +108,40 @@ describe('NetlinkSocket', () => {
     );
   });
 
+  it('begins a dump anew where the table changes under it', (t) => {
+    const namespace = newNamespace(t);
+    const [socket, other] = [routeSocket(t, namespace), routeSocket(t, namespace)];
+    const builder = new MessageBuilder();
+    for (let index = 0; index < 60; index++) addBridge(builder, `bridge${index}`);
+    socket.request(builder);
+    encodeLinkDump(builder.reset());
+    const change = new MessageBuilder();
+    let seen = 0;
+    const indices = socket.dump(builder, (message) => {
+      if (seen++ === 0) {
+        addBridge(change, 'late');
+        other.request(change);
+      }
+      return message.buffer.readInt32LE(message.start + 4);
+    });
+    assert.ok(seen > 62, 'the first attempt was given up');
+    assert.equal(new Set(indices).size, indices.length);
+    assert.equal(indices.length, 62);
+
+    assert.throws(
+      () =>
+        socket.dump(builder, () => {
+          if (seen++ % 10 === 0) {
+            addBridge(change.reset(), `later${seen}`);
+            other.request(change);
+          }
+          return 1;
+        }),
+      (error) => isFlatnetError(error, 'unavailable'),
+    );
+    assert.ok(readLinks(socket).links.length > 62, 'the socket is as good as before');
+  });
+
   it('passes on what the kernel says of a dump that it refuses', (t) => {
     const socket = routeSocket(t, newNamespace(t));
     const builder = new MessageBuilder();
