@@ -122,12 +122,11 @@ function refersToAny(chain: Chain, sets: ReadonlySet<string>): boolean {
 function diffDevices(table: TableName, from: Chain, to: Chain): TableChange[] {
   const before = new Set(from.base?.devices);
   const after = new Set(to.base?.devices);
-  const chain = { ...to, rules: [] };
   const added = [...after.difference(before)];
   const removed = [...before.difference(after)];
   return [
-    ...(added.length > 0 ? [{ kind: 'add-devices', table, chain, devices: added } as const] : []),
-    ...(removed.length > 0 ? [{ kind: 'remove-devices', table, chain, devices: removed } as const] : []),
+    ...(added.length > 0 ? [{ kind: 'add-devices', table, chain: to, devices: added } as const] : []),
+    ...(removed.length > 0 ? [{ kind: 'remove-devices', table, chain: to, devices: removed } as const] : []),
   ];
 }
 

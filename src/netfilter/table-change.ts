@@ -22,7 +22,7 @@ export type TableChange =
   | {
       readonly kind: 'add-devices' | 'remove-devices';
       readonly table: TableName;
-      /** The chain as it will be, without its rules. */
+      /** The chain as it will be: where the kernel can't change a chain's devices, it is made anew from this. */
       readonly chain: Chain;
       readonly devices: readonly string[];
     }

@@ -3,8 +3,6 @@ const SUBSYSTEM = 10 << 8;
 export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFNL_MSG_BATCH_BEGIN = 0x10;
 export const NFNL_MSG_BATCH_END = 0x11;
-/** Multicast group of changes to tables. */
-export const NFNLGRP_NFTABLES = 7;
 
 /** `enum nf_tables_msg_types` of `linux/netfilter/nf_tables.h`, as is all that follows here. */
 export const NFT_MSG = {
@@ -26,6 +24,8 @@ export const NFT_MSG = {
   newGeneration: SUBSYSTEM | 15,
   getGeneration: SUBSYSTEM | 16,
 } as const;
+
+export const NFTA_GEN_ID = 1;
 
 export const NFTA_LIST_ELEM = 1;
 

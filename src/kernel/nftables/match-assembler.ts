@@ -50,7 +50,8 @@ function assembleRouteExistence(
   if (operator !== '==' && operator !== '!=') return false;
   const flags = left.selectors.reduce((sum, selector) => sum | FIB_SELECTORS[selector], FIB_PRESENT);
   loader.expressions.push({ name: 'fib', register: 0, result: FIB_RESULTS.oif, flags });
-  const data = Uint8Array.of(operator === '==' ? 0 : 1);
+  // The kernel stores one byte and zeroes the rest of the register; nft compares all of it.
+  const data = Uint8Array.of(operator === '==' ? 0 : 1, 0, 0, 0);
   loader.expressions.push({ name: 'cmp', register: 0, operator: '==', data });
   return true;
 }

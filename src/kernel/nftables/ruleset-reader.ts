@@ -3,13 +3,14 @@ import { isMap, isMapElement } from '../../netfilter/element-key.ts';
 import type { BaseChain, Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from '../../netfilter/node.ts';
 import type { TableName } from '../../netfilter/table-change.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
-import { type NetlinkMessage, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
+import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
 import { MessageBuilder } from '../netlink/message-builder.ts';
 import type { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import {
   FAMILY_NUMBERS,
   NFT_MSG,
   NFTA_ELEMENT_LIST,
+  NFTA_GEN_ID,
   NFTA_RULE,
   NFTA_SET,
   NFTA_TABLE,
@@ -87,6 +88,20 @@ function decodeTable(message: NetlinkMessage): ListedTable | undefined {
     flags: names.filter((flag) => (flags & TABLE_FLAGS[flag]) !== 0),
     ...(owner !== undefined && { owner }),
   };
+}
+
+/** How many transactions the ruleset of the socket's namespace has seen; 32 bits that never are 0. */
+export function readGeneration(socket: NetlinkSocket): number {
+  const builder = new MessageBuilder(64);
+  builder.begin(NFT_MSG.getGeneration, NLM_F_REQUEST | NLM_F_ACK);
+  builder.rawBytes(ANY_FAMILY, 0, 0, 0).end();
+  let generation = 0;
+  const [failure] = socket.exchange(builder, (message) => {
+    const attributes = AttributeReader.ofMessage(message, NFGENMSG_LENGTH);
+    while (attributes.next()) if (attributes.type === NFTA_GEN_ID) generation = attributes.be32();
+  });
+  if (failure !== undefined) throw failure.error;
+  return generation;
 }
 
 interface FoundSet {

@@ -4,12 +4,34 @@ import type { TableChange, TableName } from '../../netfilter/table-change.ts';
 import type { MessageFailure } from '../netlink/netlink-socket.ts';
 import { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
-import { readRules, readSetDeclarations, readTable, readTableListings, type TableListing } from './ruleset-reader.ts';
+import { adaptChanges } from './adapted-change.ts';
+import { type KernelFeatures, kernelFeatures } from './kernel-feature.ts';
+import {
+  readGeneration,
+  readRules,
+  readSetDeclarations,
+  readTable,
+  readTableListings,
+  type TableListing,
+} from './ruleset-reader.ts';
+import { stagedTransactions } from './staged-transaction.ts';
 import { type TableDirectory, TransactionEncoder } from './transaction-encoder.ts';
 
 /** Asked for; what a user namespace grants is far less. */
 const SEND_BUFFER = 64 << 20;
 const RECEIVE_BUFFER = 4 << 20;
+
+export interface RulesetSessionOptions {
+  /** What the kernel can do; found out unless given. */
+  readonly features?: KernelFeatures;
+  /** Bytes of a transaction at most; what the socket's buffer takes unless less is given. */
+  readonly longestTransaction?: number;
+}
+
+interface EncodedTransaction {
+  readonly encoder: TransactionEncoder;
+  readonly part: readonly TableChange[];
+}
 
 /**
  * The one socket that writes nf_tables in a network namespace. Tables made through it with the flag `owner` can be
@@ -18,20 +40,31 @@ const RECEIVE_BUFFER = 4 << 20;
 export class RulesetSession implements Disposable {
   readonly #socket: NetlinkSocket;
   readonly #port: number;
+  readonly #features: KernelFeatures;
+  readonly #longest: number;
+  /** The generation of the ruleset after what is known to have happened. */
+  #generation: number | undefined;
 
-  private constructor(socket: NetlinkSocket) {
+  private constructor(socket: NetlinkSocket, options: RulesetSessionOptions) {
     this.#socket = socket;
     this.#port = socket.portId();
+    this.#features = options.features ?? kernelFeatures();
+    this.#longest = Math.min(socket.longestRequest, options.longestTransaction ?? Number.POSITIVE_INFINITY);
   }
 
   /** Opens one in a namespace, the thread's own unless told otherwise. */
-  static open(namespace?: NetworkNamespace): RulesetSession {
+  static open(namespace?: NetworkNamespace, options: RulesetSessionOptions = {}): RulesetSession {
     const socket = NetlinkSocket.open('netfilter', {
       ...(namespace !== undefined && { namespace }),
       sendBuffer: SEND_BUFFER,
       receiveBuffer: RECEIVE_BUFFER,
     });
-    return new RulesetSession(socket);
+    return new RulesetSession(socket, options);
+  }
+
+  /** Whether tables that are made `owner` and `persist` are protected from others: older kernels can't. */
+  get protects(): boolean {
+    return this.#features.persistentOwner;
   }
 
   /** Netlink port of the socket: `owner` of the tables that it owns. */
@@ -50,34 +83,53 @@ export class RulesetSession implements Disposable {
   }
 
   /**
-   * Carries changes out as one transaction: all of them or, where it throws, none.
+   * Carries changes out as one transaction: all of them or, where it throws, none. Where they exceed the socket's buffer,
+   * in several: packets still meet each table as it was or as it must be, and what a failure leaves over is in no use.
    * @throws FlatnetError that names the change which the kernel refused; `permission` where a table is another socket's
    */
   apply(changes: readonly TableChange[]): void {
-    const encoder = this.#encode(changes);
-    if (encoder === undefined) return;
-    this.#check(this.#socket.exchange(encoder.builder), encoder, changes);
+    for (const { encoder, part } of this.#transactions(changes))
+      this.#check(this.#socket.exchange(encoder.builder), encoder, part);
   }
 
   /** As `apply`, with the kernel's work done off the JavaScript thread. */
   async applyAsync(changes: readonly TableChange[]): Promise<void> {
-    const encoder = this.#encode(changes);
-    if (encoder === undefined) return;
-    this.#check(await this.#socket.exchangeAsync(encoder.builder), encoder, changes);
+    for (const { encoder, part } of this.#transactions(changes))
+      this.#check(await this.#socket.exchangeAsync(encoder.builder), encoder, part);
   }
 
-  #encode(changes: readonly TableChange[]): TransactionEncoder | undefined {
-    if (changes.length === 0) return undefined;
+  /** The transactions that changes are carried out in, one after the other: each is made when the one before is done. */
+  *#transactions(changes: readonly TableChange[]): Generator<EncodedTransaction> {
+    const adapted = adaptChanges(changes, this.#features);
+    const whole = this.#encode(adapted);
+    if (whole.encoder.empty) return;
+    if (this.#fits(whole)) {
+      yield whole;
+      return;
+    }
+    const limits = {
+      fits: (part: readonly TableChange[]) => this.#fits(this.#encode(part)),
+      read: (table: TableName) => this.read(table),
+    };
+    for (const part of stagedTransactions(adapted, limits)) yield this.#encode(part);
+  }
+
+  #fits({ encoder }: EncodedTransaction): boolean {
+    return encoder.builder.length <= this.#longest;
+  }
+
+  #encode(part: readonly TableChange[]): EncodedTransaction {
     const encoder = new TransactionEncoder(this.#directory());
-    encoder.encode(changes);
-    if (encoder.empty) return undefined;
-    if (encoder.builder.length <= this.#socket.longestRequest) return encoder;
-    throw new FlatnetError({
-      operation: 'change tables',
-      code: 'exhausted',
-      message: `a transaction of ${encoder.builder.length} bytes exceeds the socket's buffer of ${this.#socket.longestRequest}`,
-      remedy: 'raise net.core.wmem_max, or apply it in stages',
-    });
+    encoder.encode(part);
+    return { encoder, part };
+  }
+
+  /** True where somebody else has changed any table of the namespace since this was last asked; the first time, false. */
+  changedByOthers(): boolean {
+    const generation = readGeneration(this.#socket);
+    const expected = this.#generation;
+    this.#generation = generation;
+    return expected !== undefined && expected !== generation;
   }
 
   /** Declarations are read from the kernel, once a transaction and table, where the transaction doesn't have them. */
@@ -102,7 +154,11 @@ export class RulesetSession implements Disposable {
 
   #check(failures: readonly MessageFailure[], encoder: TransactionEncoder, changes: readonly TableChange[]): void {
     const [failure] = failures;
-    if (failure === undefined) return;
+    if (failure === undefined) {
+      // Every transaction counts one, and 0 is left out.
+      if (this.#generation !== undefined) this.#generation = (this.#generation + 1) >>> 0 || 1;
+      return;
+    }
     const index = encoder.changeOfMessage(failure.index);
     const change = index === undefined ? undefined : changes[index];
     const { error } = failure;
