@@ -1,9 +1,10 @@
 import { formatPrefix } from '../address/prefix.ts';
-import type { NetworkState, Unknown } from '../host/network-state.ts';
+import type { NetworkState, QueueDiscipline, Unknown } from '../host/network-state.ts';
 import { forwardingTable, neighbourTable, routeTable } from '../host/state-table.ts';
 import type { Ruleset } from '../netfilter/node.ts';
 import type { NetlinkSocket } from './netlink/netlink-socket.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
+import type { LinkNames } from './rtnetlink/link-names.ts';
 import { readLinks } from './rtnetlink/link-table.ts';
 import type { DecodedRoute, RouteFilter } from './rtnetlink/route.ts';
 import {
@@ -14,6 +15,7 @@ import {
   readRoutes,
   readRules,
 } from './rtnetlink/table-reader.ts';
+import { readTrafficFilters } from './rtnetlink/traffic-filter.ts';
 import { forwardingSysctlKeys, readSysctls } from './sysctl-reader.ts';
 
 /** A ruleset as far as it could be read. */
@@ -41,6 +43,7 @@ export function readNetworkState(socket: NetlinkSocket, options: NetworkReadOpti
   const names = readLinks(socket);
   const routes = readRoutes(socket, names, options.routes);
   const { ruleset, unknown } = options.readRuleset === undefined ? NO_RULESET : inNamespace(options.readRuleset);
+  const queueDisciplines = readQueueDisciplines(socket, names);
   return {
     links: names.links,
     addresses: readAddresses(socket, names),
@@ -49,9 +52,14 @@ export function readNetworkState(socket: NetlinkSocket, options: NetworkReadOpti
     neighbours: neighbourTable(readNeighbours(socket, names)),
     forwarding: forwardingTable(readForwarding(socket, names)),
     sysctls: inNamespace(() => readSysctls(options.sysctls ?? forwardingSysctlKeys())),
-    queueDisciplines: readQueueDisciplines(socket, names),
+    queueDisciplines,
     ruleset,
-    unknown: [...routes.flatMap(unknownOfRoute), ...unknown],
+    unknown: [
+      ...routes.flatMap(unknownOfRoute),
+      ...names.withProgram.map(unknownProgram),
+      ...queueDisciplines.flatMap((discipline) => unknownFilters(socket, names, discipline)),
+      ...unknown,
+    ],
   };
 }
 
@@ -59,4 +67,20 @@ function unknownOfRoute({ route, unmodelled }: DecodedRoute): readonly Unknown[]
   if (unmodelled.length === 0) return [];
   const what = `route to ${formatPrefix(route.destination)} in table ${route.table}`;
   return [{ what, why: `it has what is not modelled: ${unmodelled.join(', ')}` }];
+}
+
+function unknownProgram(device: string): Unknown {
+  return { what: `eBPF program (XDP) on ${device}`, why: 'what a program does to packets is not modelled' };
+}
+
+/** Disciplines of these two kinds do nothing themselves: filters hang on them. */
+function unknownFilters(socket: NetlinkSocket, names: LinkNames, discipline: QueueDiscipline): readonly Unknown[] {
+  if (discipline.kind !== 'other' || (discipline.name !== 'clsact' && discipline.name !== 'ingress')) return [];
+  const { device } = discipline;
+  const filters = readTrafficFilters(socket, names.indexOf(device)).map(({ direction, kind, program }) =>
+    kind === 'bpf'
+      ? `eBPF program ${program ?? ''} (tc ${direction}) on ${device}`
+      : `traffic control filter ${kind} (${direction}) on ${device}`,
+  );
+  return [...new Set(filters)].map((what) => ({ what, why: 'what it does to packets is not modelled' }));
 }

@@ -26,6 +26,8 @@ export const IFLA_EXT_MASK = 29;
 export const IFLA_NUM_TX_QUEUES = 31;
 export const IFLA_NUM_RX_QUEUES = 32;
 export const IFLA_LINK_NETNSID = 37;
+export const IFLA_XDP = 43;
+export const IFLA_XDP_ATTACHED = 2;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 /** `linux/veth.h` */
 export const VETH_INFO_PEER = 1;

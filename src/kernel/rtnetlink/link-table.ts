@@ -9,12 +9,15 @@ import { RTM_NEWLINK } from './message-type.ts';
 /** The links of one namespace at one instant, found by name and by index. */
 export class LinkTable implements LinkNames {
   readonly links: readonly Link[];
+  /** Names of links with an XDP program on them. */
+  readonly withProgram: readonly string[];
   readonly #byIndex: ReadonlyMap<number, string>;
   readonly #byName: ReadonlyMap<string, Link>;
 
   constructor(decoded: readonly DecodedLink[]) {
     this.#byIndex = new Map(decoded.map(({ link }) => [link.index, link.name]));
     this.links = decoded.map((link) => resolveLink(link, this));
+    this.withProgram = decoded.filter(({ hasProgram }) => hasProgram).map(({ link }) => link.name);
     this.#byName = new Map(this.links.map((link) => [link.name, link]));
   }
 

@@ -18,6 +18,8 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   IFLA_OPERSTATE,
+  IFLA_XDP,
+  IFLA_XDP_ATTACHED,
   LINK_HEADER_LENGTH,
   OPERSTATE_UNKNOWN,
   OPERSTATE_UP,
@@ -34,6 +36,8 @@ export interface DecodedLink {
   readonly masterIndex: number;
   /** Index of the device under a vxlan device. */
   readonly deviceIndex?: number;
+  /** An XDP program sees its packets first. */
+  readonly hasProgram: boolean;
 }
 
 /** Reads RTM_NEWLINK or RTM_DELLINK; `resolveLink` names the links that it refers to. */
@@ -47,6 +51,7 @@ export function decodeLink(message: NetlinkMessage): DecodedLink {
   let peerIndex: number | undefined;
   let peerNamespace: number | undefined;
   let info: LinkInfo = {};
+  let hasProgram = false;
   const attributes = AttributeReader.ofMessage(message, LINK_HEADER_LENGTH);
   while (attributes.next()) {
     switch (attributes.type) {
@@ -77,6 +82,11 @@ export function decodeLink(message: NetlinkMessage): DecodedLink {
       case IFLA_GROUP:
         if (attributes.u32() !== 0) fields.group = attributes.u32();
         break;
+      case IFLA_XDP: {
+        const program = attributes.nested();
+        while (program.next()) if (program.type === IFLA_XDP_ATTACHED) hasProgram = program.u8() !== 0;
+        break;
+      }
       case IFLA_LINKINFO:
         info = decodeLinkInfo(attributes.nested());
         break;
@@ -101,6 +111,7 @@ export function decodeLink(message: NetlinkMessage): DecodedLink {
       ...(info.port !== undefined && { port: info.port }),
     },
     masterIndex,
+    hasProgram,
     ...(info.deviceIndex !== undefined && { deviceIndex: info.deviceIndex }),
   };
 }

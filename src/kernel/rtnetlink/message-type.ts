@@ -17,8 +17,7 @@ export const RTM_GETRULE = 34;
 export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
-export const RTM_NEWNEXTHOP = 104;
-export const RTM_GETNEXTHOP = 106;
+export const RTM_GETTFILTER = 46;
 
 export const AF_UNSPEC = 0;
 export const AF_BRIDGE = 7;
