@@ -67,7 +67,7 @@ describe('readNetworkState', () => {
     assert.equal(after.unknown[1]?.what, 'traffic control filter u32 (egress) on one');
     const found = { ruleset: { tables: [] }, unknown: [{ what: 'ruleset', why: 'on purpose' }] };
     assert.equal(
-      readNetworkState(socket, { namespace, sysctls: [], readRuleset: () => found }).unknown[1]?.what,
+      readNetworkState(socket, { namespace, sysctls: [], readRuleset: () => found }).unknown.at(-1)?.what,
       'ruleset',
     );
   });
