@@ -3,10 +3,6 @@ import path from 'node:path';
 import { AttachmentLifecycle } from '../cni/attachment-lifecycle.ts';
 import { AttachmentStore } from '../cni/attachment-store.ts';
 import { readBootIdentity } from '../cni/boot-identity.ts';
-import { CniServer } from '../cni/cni-server.ts';
-import { type CniOutcome, CniService } from '../cni/cni-service.ts';
-import { findRivalConfigurations, writeNetworkConfiguration } from '../cni/network-configuration-file.ts';
-import { installLoopback, installShim } from '../cni/shim-installation.ts';
 import { describeError } from '../error/flatnet-error.ts';
 import { AddressStore } from '../ipam/address-store.ts';
 import { failureOf } from '../kernel/change-applier.ts';
@@ -18,11 +14,13 @@ import type { AgentLogger } from './agent-logger.ts';
 import { AgentPodNetwork } from './agent-pod-network.ts';
 import { watchChanges } from './change-watch.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import { serveCni } from './cni-endpoint.ts';
 import { FindingReporter } from './finding-reporter.ts';
 import { startHealthServer } from './health-server.ts';
 import { HostKernel } from './host-kernel.ts';
 import { MasqueradeFile } from './masquerade-file.ts';
 import { AgentMetrics } from './metrics.ts';
+import { NETWORK_NAME, publishNetwork } from './network-publication.ts';
 import { NodeAnnouncer } from './node-announcer.ts';
 import { NodeReconciler, type Reconciliation } from './node-reconciler.ts';
 import { findPod } from './pod-lookup.ts';
@@ -40,9 +38,9 @@ export interface AgentOptions {
   readonly signal: AbortSignal;
 }
 
-const NETWORK_NAME = 'flatnet';
 /** Milliseconds that changes are gathered for before a reconciliation. */
 const GATHER = 50;
+/** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
 const STALL = 120_000;
@@ -55,186 +53,184 @@ const API_SILENCE = 90_000;
  * @throws FlatnetError where the host lacks what the agent cannot do without
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { configuration, node, client, log, clock, signal } = options;
-  const onError = (error: unknown) =>
-    log.warn({ error: describeError(error) }, 'something went wrong and is tried again');
-  const metrics = new AgentMetrics();
-  const readiness = new Readiness(
-    ['kernel', 'plan', 'ranges', 'forwarding', 'masquerade'],
-    ({ name, state, message }) => {
-      metrics.showCondition(name, state);
-      log[state === 'ok' ? 'info' : 'warn']({ condition: name, state }, message === '' ? `${name} ok` : message);
-    },
-  );
-  const events = new EventRecorder({ client, component: 'flatnet-agent', host: node, clock, signal, onError });
-  const reporter = new FindingReporter({ node, readiness, events, log });
-  const remembered = new RememberedNodes(path.join(configuration.stateDirectory, 'nodes.json'));
-  const attachments = AttachmentStore.open(path.join(configuration.stateDirectory, 'attachments'));
-  for (const { file, why } of attachments.unreadable) log.error({ file }, `an attachment was set aside: ${why}`);
-
-  await using kernel = await HostKernel.open(onError);
+  const { clock, signal, log } = options;
+  await using kernel = await HostKernel.open((error) => log.warn({}, describeError(error)));
   await kernel.claimTables(clock, signal, (owner) => log.info({ owner }, 'waiting for the former agent to end'));
+  await new Agent(options, kernel).run();
+}
 
-  let progressAt = clock.now();
-  const masquerade = new MasqueradeFile({
-    configuration: configuration.masquerade,
-    readiness,
-    onChange: () => loop.trigger('masquerade'),
-    clock,
-    signal,
-  });
-  const cluster = new ClusterWatch({
-    client,
-    node,
-    remembered: recall(remembered, onError),
-    onChange: (what) => loop.trigger(what),
-    onError,
-    clock,
-    signal,
-  });
-  const attached = () =>
-    attachments.list().flatMap(({ phase, attachment }) => (phase === 'attached' ? [attachment] : []));
-  const reconciler = new NodeReconciler({
-    kernel,
-    node,
-    configuration,
-    cluster: () => cluster.state,
-    attachments: attached,
-    masquerade: () => masquerade.settings,
-  });
-  const announcer = new NodeAnnouncer({
-    client,
-    node,
-    fabricRoutes: configuration.cluster.backend === 'cloud',
-    onError,
-    clock,
-    signal,
-  });
-  const network = new AgentPodNetwork({
-    kernel,
-    reconciler,
-    readiness,
-    findPod: (namespace, name) => findPod({ client, cluster, signal }, namespace, name),
-    onChange: () => metrics.attachments.set(attached().length),
-  });
-  const addresses = new AddressStore({ directory: path.join(configuration.addressDirectory, NETWORK_NAME) });
-  const lifecycle = new AttachmentLifecycle({
-    network,
-    addresses,
-    attachments,
-    boot: readBootIdentity(configuration.runDirectory),
-    bootedAt: clock.now() - uptime() * 1000,
-  });
+/** The agent's parts, wired; see runAgent. */
+class Agent {
+  readonly #options: AgentOptions;
+  readonly #kernel: HostKernel;
+  readonly #metrics = new AgentMetrics();
+  readonly #readiness: Readiness;
+  readonly #reporter: FindingReporter;
+  readonly #remembered: RememberedNodes;
+  readonly #attachments: AttachmentStore;
+  readonly #addresses: AddressStore;
+  readonly #masquerade: MasqueradeFile;
+  readonly #cluster: ClusterWatch;
+  readonly #reconciler: NodeReconciler;
+  readonly #announcer: NodeAnnouncer;
+  readonly #network: AgentPodNetwork;
+  readonly #lifecycle: AttachmentLifecycle;
+  readonly #loop: ReconcileLoop;
+  /** When a reconciliation last ended, in milliseconds since the epoch. */
+  #progressAt: number;
 
-  const loop = new ReconcileLoop({
-    reconcile: async (reasons) => {
-      const started = performance.now();
-      for (const failure of (await lifecycle.reclaim()).failures) onError(failure);
-      const outcome = await reconciler.reconcile();
-      progressAt = clock.now();
-      metrics.reconcileDuration.observe((performance.now() - started) / 1000);
-      conclude(outcome, reasons);
-    },
-    onError: (error) => {
-      metrics.reconcileErrors.inc();
-      readiness.set('kernel', 'failed', describeError(error));
-    },
-    gather: GATHER,
-    resync: configuration.resyncInterval * 1000,
-    retry: FIRST_RETRY,
-    clock,
-    signal,
-  });
+  constructor(options: AgentOptions, kernel: HostKernel) {
+    const { configuration, node, client, log, clock, signal } = options;
+    this.#options = options;
+    this.#kernel = kernel;
+    this.#progressAt = clock.now();
+    const common = { client, node, clock, signal, onError: (error: unknown) => this.#warn(error) };
 
-  const conclude = (outcome: Reconciliation, reasons: readonly string[]): void => {
-    const { plan, findings, conflicts, annotations, results } = outcome;
-    for (const { change } of results) metrics.changes.inc({ kind: change.kind });
-    if (results.length > 0) log.info({ reasons, changes: results.length }, 'brought the kernel to the plan');
-    if (cluster.synced) remembered.write(cluster.state.nodes.values());
-    reporter.report(findings, conflicts, cluster.findings);
-    const self = cluster.state.nodes.get(node);
-    if (annotations !== undefined && self !== undefined && cluster.synced)
-      announcer.announce(self.annotations, annotations);
+    this.#readiness = new Readiness(['kernel', 'plan', 'ranges', 'forwarding', 'masquerade'], (condition) => {
+      const { name, state, message } = condition;
+      this.#metrics.showCondition(name, state);
+      log[state === 'ok' ? 'info' : 'warn']({ condition: name, state }, message === '' ? `${name} ok` : message);
+    });
+    const events = new EventRecorder({ ...common, component: 'flatnet-agent', host: node });
+    this.#reporter = new FindingReporter({ node, readiness: this.#readiness, events, log });
+    this.#remembered = new RememberedNodes(path.join(configuration.stateDirectory, 'nodes.json'));
+    this.#attachments = AttachmentStore.open(path.join(configuration.stateDirectory, 'attachments'));
+    for (const { file, why } of this.#attachments.unreadable)
+      log.error({ file }, `an attachment was set aside: ${why}`);
+    this.#addresses = new AddressStore({ directory: path.join(configuration.addressDirectory, NETWORK_NAME) });
+
+    const onChange = (what: string) => this.#loop.trigger(what);
+    this.#masquerade = new MasqueradeFile({
+      configuration: configuration.masquerade,
+      readiness: this.#readiness,
+      onChange: () => onChange('masquerade'),
+      clock,
+      signal,
+    });
+    this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange });
+    this.#reconciler = new NodeReconciler({
+      kernel,
+      node,
+      configuration,
+      cluster: () => this.#cluster.state,
+      attachments: () => this.#attached(),
+      masquerade: () => this.#masquerade.settings,
+    });
+    this.#announcer = new NodeAnnouncer({ ...common, fabricRoutes: configuration.cluster.backend === 'cloud' });
+    this.#network = new AgentPodNetwork({
+      kernel,
+      reconciler: this.#reconciler,
+      readiness: this.#readiness,
+      findPod: (namespace, name) => findPod({ client, cluster: this.#cluster, signal }, namespace, name),
+      onChange: () => this.#metrics.attachments.set(this.#attached().length),
+    });
+    this.#lifecycle = new AttachmentLifecycle({
+      network: this.#network,
+      addresses: this.#addresses,
+      attachments: this.#attachments,
+      boot: readBootIdentity(configuration.runDirectory),
+      bootedAt: clock.now() - uptime() * 1000,
+    });
+    this.#loop = new ReconcileLoop({
+      reconcile: (reasons) => this.#reconcile(reasons),
+      onError: (error) => {
+        this.#metrics.reconcileErrors.inc();
+        this.#readiness.set('kernel', 'failed', describeError(error));
+      },
+      gather: GATHER,
+      resync: configuration.resyncInterval * 1000,
+      retry: FIRST_RETRY,
+      clock,
+      signal,
+    });
+  }
+
+  async run(): Promise<void> {
+    const { configuration, signal, log, node } = this.#options;
+    await using _cni = await serveCni({
+      configuration,
+      network: this.#network,
+      addresses: this.#addresses,
+      lifecycle: this.#lifecycle,
+      metrics: this.#metrics,
+      log,
+    });
+    await startHealthServer({
+      ...configuration.metrics,
+      readiness: this.#readiness,
+      stalled: () => this.#stalled(),
+      metrics: () => this.#exposeMetrics(),
+      signal,
+    });
+    using _changes = watchChanges({
+      ports: this.#kernel.ports,
+      attachments: () => this.#attached(),
+      onChange: (what) => this.#loop.trigger(what),
+      onError: (error) => this.#warn(error),
+    });
+    log.info({ node }, 'agent runs');
+    await Promise.all([this.#loop.run(), this.#masquerade.watch(), this.#cluster.finished()]);
+    await this.#announcer.settled();
+  }
+
+  async #reconcile(reasons: readonly string[]): Promise<void> {
+    const started = performance.now();
+    for (const failure of (await this.#lifecycle.reclaim()).failures) this.#warn(failure);
+    const outcome = await this.#reconciler.reconcile();
+    this.#progressAt = this.#options.clock.now();
+    this.#metrics.reconcileDuration.observe((performance.now() - started) / 1000);
+    const { length } = outcome.results;
+    if (length > 0) this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
+    this.#conclude(outcome);
+  }
+
+  /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */
+  #conclude({ plan, findings, conflicts, annotations, results }: Reconciliation): void {
+    const { state, synced, findings: unusable } = this.#cluster;
+    for (const { change } of results) this.#metrics.changes.inc({ kind: change.kind });
+    if (synced) this.#remembered.write(state.nodes.values());
+    this.#reporter.report(findings, conflicts, unusable);
+    const self = state.nodes.get(this.#options.node);
+    if (annotations !== undefined && self !== undefined && synced)
+      this.#announcer.announce(self.annotations, annotations);
     const failure = failureOf('apply plan', results);
     if (failure !== undefined) throw failure;
     if (plan === undefined) return;
-    readiness.set('kernel', 'ok');
-    metrics.showPlan(plan, attached().length);
-    if (readiness.ready) publish();
-  };
-
-  const publish = (): void => {
-    announcer.declareAvailable();
-    const directory = configuration.cni.configurationDirectory;
-    if (writeNetworkConfiguration({ directory, network: NETWORK_NAME }))
-      log.info({ directory }, 'wrote the network configuration');
-    const rivals = findRivalConfigurations({ directory }).filter(({ winsOver }) => winsOver);
-    if (rivals.length === 0) readiness.set('configuration', 'ok');
-    else
-      readiness.set(
-        'configuration',
-        'warning',
-        `runtimes use ${rivals.map(({ file }) => file).join(', ')} and not Flatnet; remove it`,
-      );
-  };
-
-  const service = new CniService({
-    network,
-    addresses,
-    lifecycle,
-    networkName: NETWORK_NAME,
-    onOutcome: (outcome) => noteCni(outcome, metrics, log),
-  });
-  const socket = path.join(configuration.runDirectory, 'cni.sock');
-  await using _server = await CniServer.listen({ socket, handle: (request) => service.handle(request) });
-  const shim = await installShim({
-    directory: configuration.cni.binDirectory,
-    cacheDirectory: path.join(configuration.stateDirectory, 'shim'),
-    socket,
-    wait: configuration.cni.waitSeconds,
-  });
-  installLoopback(configuration.cni.binDirectory);
-  log.info({ shim: shim.kind, node }, 'agent starts');
-
-  await startHealthServer({
-    ...configuration.metrics,
-    readiness,
-    stalled: () =>
-      clock.now() - progressAt > STALL + configuration.resyncInterval * 1000
-        ? 'no reconciliation has ended for too long'
-        : undefined,
-    metrics: async () => {
-      metrics.showApi(cluster.lastContact !== undefined && clock.now() - cluster.lastContact < API_SILENCE);
-      return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() };
-    },
-    signal,
-  });
-  using _changes = watchChanges({
-    ports: kernel.ports,
-    attachments: attached,
-    onChange: (what) => loop.trigger(what),
-    onError,
-  });
-  await Promise.all([loop.run(), masquerade.watch(), cluster.finished()]);
-  await announcer.settled();
-}
-
-function recall(remembered: RememberedNodes, onError: (error: unknown) => void) {
-  try {
-    return remembered.read();
-  } catch (error) {
-    onError(error);
-    return [];
+    this.#readiness.set('kernel', 'ok');
+    this.#metrics.showPlan(plan, plan.attachments.length);
+    if (!this.#readiness.ready) return;
+    this.#announcer.declareAvailable();
+    publishNetwork(this.#options.configuration.cni.configurationDirectory, this.#readiness, this.#options.log);
   }
-}
 
-function noteCni(
-  { command, containerId, interfaceName, milliseconds, error }: CniOutcome,
-  metrics: AgentMetrics,
-  log: AgentLogger,
-): void {
-  metrics.showRequest(command, error, milliseconds);
-  const fields = { command, containerId, interfaceName, milliseconds: Math.round(milliseconds * 10) / 10 };
-  if (error === undefined) log.info(fields, 'answered CNI');
-  else log.warn({ ...fields, error: describeError(error) }, 'refused CNI');
+  #attached() {
+    return this.#attachments.list().flatMap(({ phase, attachment }) => (phase === 'attached' ? [attachment] : []));
+  }
+
+  #recall() {
+    try {
+      return this.#remembered.read();
+    } catch (error) {
+      this.#warn(error);
+      return [];
+    }
+  }
+
+  #stalled(): string | undefined {
+    const { clock, configuration } = this.#options;
+    const silence = clock.now() - this.#progressAt;
+    const limit = STALL + configuration.resyncInterval * 1000;
+    return silence > limit ? `no reconciliation has ended for ${Math.round(silence / 1000)} seconds` : undefined;
+  }
+
+  async #exposeMetrics() {
+    const { lastContact } = this.#cluster;
+    this.#metrics.showApi(lastContact !== undefined && this.#options.clock.now() - lastContact < API_SILENCE);
+    const { registry } = this.#metrics;
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  #warn(error: unknown): void {
+    this.#options.log.warn({ error: describeError(error) }, 'something failed and is tried again');
+  }
 }

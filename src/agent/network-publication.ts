@@ -1,0 +1,16 @@
+import { findRivalConfigurations, writeNetworkConfiguration } from '../cni/network-configuration-file.ts';
+import type { AgentLogger } from './agent-logger.ts';
+import type { Readiness } from './readiness.ts';
+
+/** Name of the CNI network, and of its directory of pod addresses. */
+export const NETWORK_NAME = 'flatnet';
+
+/** Tells runtimes of the network, now that pods can be attached; and whether they will listen. */
+export function publishNetwork(directory: string, readiness: Readiness, log: AgentLogger): void {
+  if (writeNetworkConfiguration({ directory, network: NETWORK_NAME }))
+    log.info({ directory }, 'wrote the network configuration');
+  const rivals = findRivalConfigurations({ directory }).filter(({ winsOver }) => winsOver);
+  const files = rivals.map(({ file }) => file).join(', ');
+  if (rivals.length === 0) readiness.set('configuration', 'ok');
+  else readiness.set('configuration', 'warning', `runtimes use ${files} in place of Flatnet's: remove it`);
+}
