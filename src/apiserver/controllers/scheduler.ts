@@ -64,7 +64,7 @@ async function schedule(context: ControllerContext, key: string): Promise<void> 
   const target = { apiVersion: 'v1', kind: 'Node', name: choice.node };
   const identity = { namespace, name, ...(uid === undefined ? {} : { uid }) };
   // Assumed at once, so that the pods scheduled at the same time see it there.
-  view.pods.note({ ...pod, spec: { ...pod.spec, nodeName: choice.node } });
+  view.pods.assume({ ...pod, spec: { ...pod.spec, nodeName: choice.node } });
   try {
     await client.post(
       PODS,
@@ -76,7 +76,7 @@ async function schedule(context: ControllerContext, key: string): Promise<void> 
   } catch (error) {
     // Gone, or bound by somebody else; or else the assumption was wrong and is taken back.
     const present = await client.find(PODS, pod.metadata, { signal });
-    if (present !== undefined) view.pods.note(present);
+    if (present !== undefined) view.pods.assume(present);
     if (isFlatnetError(error, 'not-found') || isFlatnetError(error, 'conflict')) return;
     throw error;
   }

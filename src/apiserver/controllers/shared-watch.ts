@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { type KubeResource, objectKey } from '../../kube/resource.ts';
@@ -83,6 +82,12 @@ export class SharedWatch<T extends KubeObject> {
     this.#set(objectKey(object), object);
   }
 
+  /** Takes over what a write under way will bring, or takes that back; the next version of the object decides. */
+  assume(object: T): void {
+    const key = objectKey(object);
+    if (this.#objects.get(key)?.metadata.uid === object.metadata.uid) this.#replace(key, object);
+  }
+
   /** Takes over that an object is being deleted, ahead of the watch. */
   noteDeleting(object: T, time: string): void {
     const key = objectKey(object);
@@ -101,10 +106,8 @@ export class SharedWatch<T extends KubeObject> {
 
   #set(key: string, object: T): void {
     const present = this.#objects.get(key);
-    if (present !== undefined && versionOf(present) > versionOf(object)) return;
-    // The answer to a write that changed nothing must not set off another round.
-    if (present?.metadata.resourceVersion === object.metadata.resourceVersion && isDeepStrictEqual(present, object))
-      return;
+    // What we have of the same version may say more: see assume.
+    if (present !== undefined && isAtLeast(present, object)) return;
     this.#replace(key, object);
   }
 
@@ -140,7 +143,9 @@ export class SharedWatch<T extends KubeObject> {
   }
 }
 
-/** Resource versions of one resource count up (Kubernetes API concepts, "resource versions"). */
-function versionOf(object: KubeObject): bigint {
-  return /^\d+$/.test(object.metadata.resourceVersion ?? '') ? BigInt(object.metadata.resourceVersion ?? '0') : 0n;
+/** Whether `left` is no older than `right`: versions of a resource count up (Kubernetes API concepts). */
+function isAtLeast(left: KubeObject, right: KubeObject): boolean {
+  const versions = [left, right].map(({ metadata }) => metadata.resourceVersion ?? '');
+  const [first = '', second = ''] = versions;
+  return versions.every((version) => /^\d+$/.test(version)) && BigInt(first) >= BigInt(second);
 }

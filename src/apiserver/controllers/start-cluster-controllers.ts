@@ -1,3 +1,4 @@
+import { isFlatnetError } from '../../error/flatnet-error.ts';
 import { type Clock, systemClock } from '../../kube/clock.ts';
 import { EventRecorder } from '../../kube/event-recorder.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
@@ -49,7 +50,17 @@ export function startClusterControllers(options: ClusterControllersOptions): Clu
     signal,
     onError: (error) => onError('events', '', error),
   });
-  const context: ControllerContext = { client, view, recorder, clock, signal, onError };
+  const context: ControllerContext = {
+    client,
+    view,
+    recorder,
+    clock,
+    signal,
+    onError: (controller, key, error) => {
+      // Somebody was quicker; the next round begins with what they wrote.
+      if (!isFlatnetError(error, 'conflict')) onError(controller, key, error);
+    },
+  };
   const queues = view.firstSync().then(() => [
     startNodeLifecycleController(context, {
       leaseGrace: options.leaseGrace ?? LEASE_GRACE,
