@@ -4,6 +4,7 @@ import { type Address, formatAddress } from '../address/address.ts';
 import type { Prefix } from '../address/prefix.ts';
 import { DEFAULT_SERVICE_RANGES } from '../apiserver/admission/service-ranges.ts';
 import { startApiServer } from '../apiserver/api-server.ts';
+import { startClusterControllers } from '../apiserver/controllers/start-cluster-controllers.ts';
 import { createServerCredentials } from '../apiserver/server-credentials.ts';
 import type { PodStreams } from '../apiserver/streams/pod-streams.ts';
 import type { KubeConnection } from '../kube/credentials/kube-connection.ts';
@@ -18,14 +19,17 @@ export interface ControlPlaneOptions {
   readonly addresses: readonly Address[];
   /** What services get addresses from. */
   readonly servicePrefixes: readonly Prefix[];
-  readonly podStreams?: PodStreams;
+  readonly podStreams: PodStreams;
+  /** Told of what a controller could not do, and will try again. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** The lab's Kubernetes API and how to reach it. */
 export interface ControlPlane {
   /** The API's port on the fabric's addresses. */
   readonly port: number;
-  readonly connection: KubeConnection;
+  /** What a pod's service account has. */
+  readonly access: { readonly token: string; readonly certificateAuthority: string };
   /** A client of it, with the rights of an administrator. The caller closes it. */
   client(userAgent: string): KubeClient;
   /** A kubeconfig for whoever reaches the API at `server`, a URL. */
@@ -37,7 +41,7 @@ export interface ControlPlane {
 
 const hostInUrl = (address: Address) => (address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address));
 
-/** Starts the API in this process. */
+/** Starts the API, and the controllers of a small cluster, in this process. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const [first] = options.addresses;
   if (first === undefined) throw new Error('the fabric has no address for the API');
@@ -50,7 +54,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     tls,
     services: { ...DEFAULT_SERVICE_RANGES, prefixes: options.servicePrefixes },
     advertise: hosts.map((address) => ({ address, port: API_PORT })),
-    ...(options.podStreams !== undefined && { podStreams: options.podStreams }),
+    podStreams: options.podStreams,
   });
   const kubeconfig = (cluster: string, url: string) => formatKubeconfig(cluster, url, tls.caCertificate, token);
   const url = `https://${hostInUrl(first)}:${API_PORT}`;
@@ -59,13 +63,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     certificateAuthority: Buffer.from(tls.caCertificate),
     token: fixedToken(token),
   };
+  const stop = new AbortController();
+  const client = new KubeClient(connection, 'flatnet-controllers');
+  const controllers = startClusterControllers({
+    client,
+    signal: stop.signal,
+    onError: (_controller, _key, error) => options.onError(error),
+  });
   return {
     port: API_PORT,
-    connection,
+    access: { token, certificateAuthority: tls.caCertificate },
     client: (userAgent) => new KubeClient(connection, userAgent),
     kubeconfig,
     fabricKubeconfig: kubeconfig('lab', url),
-    close: server.close,
+    async close() {
+      stop.abort();
+      await controllers.finished;
+      client.close();
+      await server.close();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { describeError } from '../error/flatnet-error.ts';
 import { encodeError } from './control-message.ts';
 import { ControlServer } from './control-server.ts';
 import type { InitMessage, KeeperMessage, LabStart } from './init-message.ts';
@@ -71,6 +72,7 @@ async function runLab({ start, program, environment, channel, onStarted, end, en
     environment,
     onProgress: (progress) => channel.send({ kind: 'progress', progress }),
     onWarning: (message) => channel.send({ kind: 'warning', message }),
+    onError: (error) => console.error(describeError(error)),
   });
   onStarted(lab);
   const control = await ControlServer.listen({

@@ -66,7 +66,16 @@ async function exec(lab: Lab, call: ControlCall): Promise<ExecResult> {
       return serveExec(call, params, (command, args, options) => host.spawn(command, args, { env, ...options }));
     }
     case 'pod':
-      throw new Error('not yet');
+      return serveExec(call, params, (command, args, { stdio = 'pipe' }) => {
+        const name = {
+          namespace: place.namespace,
+          pod: place.name,
+          ...(place.container !== undefined && { container: place.container }),
+        };
+        const variables = Object.entries(params.environment).map(([variable, value]) => `${variable}=${value}`);
+        const words = variables.length === 0 ? [command, ...args] : ['env', ...variables, command, ...args];
+        return lab.runtimeOf(place.namespace, place.name).spawn(name, words, stdio);
+      });
     default:
       return place satisfies never;
   }

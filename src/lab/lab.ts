@@ -20,11 +20,14 @@ import { hostFiles } from './host-files.ts';
 import type { LabProgress, LabStart } from './init-message.ts';
 import { mountScratch } from './init-scratch.ts';
 import type { LabHostConfiguration } from './lab-configuration.ts';
-import { HOST_PATHS, type LabHost } from './lab-host.ts';
+import type { LabHost } from './lab-host.ts';
 import { LabNode } from './lab-node.ts';
 import type { HostStatus, LabStatus } from './lab-status.ts';
 import { createManifests } from './manifests.ts';
+import { NodeServices } from './node-services.ts';
+import { routePodStreams } from './pod-stream-router.ts';
 import { formatPublicationTarget, type Publication } from './publication.ts';
+import type { PodRuntime } from './runtime/pod-runtime.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 /** How the lab runs the program's own subcommands. */
@@ -43,6 +46,8 @@ export interface LabOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly onProgress: (progress: LabProgress) => void;
   readonly onWarning: (message: string) => void;
+  /** Told of what went wrong and is tried again: for the lab's log. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Milliseconds until a lab that isn't ready is left as it is: a fixed part, and one for each host. */
@@ -57,20 +62,29 @@ export class Lab {
   readonly #resources = new AsyncDisposableStack();
   readonly #fabric: Fabric;
   readonly #nodes = new Map<string, LabNode>();
-  readonly #agents = new Map<string, SupervisedProcess>();
-  readonly #supervised = new Set<SupervisedProcess>();
+  /** By host; of its present boot. */
+  readonly #services: Map<string, NodeServices>;
   readonly #controlPlane: ControlPlane;
   readonly #client: KubeClient;
+  readonly #runtimeClient: KubeClient;
   readonly #view: ClusterView;
+  #controller: SupervisedProcess | undefined;
   #phase: LabStatus['phase'] = 'starting';
 
-  private constructor(options: LabOptions, fabric: Fabric, controlPlane: ControlPlane) {
+  private constructor(
+    options: LabOptions,
+    fabric: Fabric,
+    controlPlane: ControlPlane,
+    services: Map<string, NodeServices>,
+  ) {
     this.#options = options;
     this.#fabric = fabric;
     this.#controlPlane = controlPlane;
+    this.#services = services;
     this.#resources.use(fabric);
     this.#resources.defer(() => controlPlane.close());
     this.#client = this.#resources.use(controlPlane.client('flatnet-lab'));
+    this.#runtimeClient = this.#resources.use(controlPlane.client('flatnet-runtime'));
     this.#view = new ClusterView(this.#client, this.#stop.signal);
   }
 
@@ -79,14 +93,17 @@ export class Lab {
     const { configuration, directory, ports, manifests } = options.start;
     mountScratch(directory.disks);
     const fabric = await Fabric.create(configuration);
+    const services = new Map<string, NodeServices>();
     const controlPlane = await startControlPlane({
       addresses: configuration.serviceAddresses,
       servicePrefixes: configuration.cluster.servicePrefixes,
+      podStreams: routePodStreams((node) => servicesOf(services, node).runtime.streams),
+      onError: options.onError,
     });
     const apiPort = ports.find(({ name }) => name === 'api')?.port ?? 0;
     const url = `https://127.0.0.1:${apiPort}`;
     replaceFile(directory.kubeconfig, controlPlane.kubeconfig(directory.name, url), { mode: 0o600 });
-    const lab = new Lab(options, fabric, controlPlane);
+    const lab = new Lab(options, fabric, controlPlane, services);
     await lab.#startController();
     await lab.#bootHosts();
     await createManifests(lab.#client, manifests, lab.#stop.signal);
@@ -100,6 +117,18 @@ export class Lab {
   /** A client of the lab's API; the lab closes it. */
   get client(): KubeClient {
     return this.#client;
+  }
+
+  /** The pod runtime of a pod's node. @throws FlatnetError `not-found` */
+  runtimeOf(namespace: string, pod: string): PodRuntime {
+    const found = this.#view.pods.find((view) => view.namespace === namespace && view.name === pod);
+    if (found !== undefined) return servicesOf(this.#services, found.node).runtime;
+    throw new FlatnetError({
+      operation: 'find pod',
+      code: 'not-found',
+      message: `the lab has no pod ${namespace}/${pod}`,
+      remedy: 'see which it has with: flatnet lab status',
+    });
   }
 
   get environment(): NodeJS.ProcessEnv {
@@ -172,7 +201,7 @@ export class Lab {
     this.#phase = 'stopping';
     this.#stop.abort();
     for (const node of this.#nodes.values()) node.retire();
-    await Promise.all([...this.#supervised].map(({ ended }) => ended));
+    await Promise.all([this.#controller?.ended, ...[...this.#services.values()].map((services) => services.ended())]);
     await this.#resources.disposeAsync();
   }
 
@@ -208,15 +237,15 @@ export class Lab {
   }
 
   #startOnHost(host: LabHost): void {
-    const { command, args } = this.#options.program;
-    const agentArgs = [...args, 'agent', '--config', HOST_PATHS.agentConfiguration];
-    const agent = new SupervisedProcess({
-      logFile: this.logFile(host.name, 'agent'),
-      start: (log) => host.spawn(command, agentArgs, { stdio: ['ignore', log, log] }),
-      signal: host.signal,
+    const services = new NodeServices(host, {
+      configuration: this.#options.start.configuration,
+      controlPlane: this.#controlPlane,
+      client: this.#runtimeClient,
+      program: this.#options.program,
+      logFile: (name, process) => this.logFile(name, process),
+      onError: this.#options.onError,
     });
-    this.#supervise(agent);
-    this.#agents.set(host.name, agent);
+    this.#services.set(host.name, services);
   }
 
   async #startController(): Promise<void> {
@@ -235,23 +264,16 @@ export class Lab {
         ...(isCloud && { fabric: { labSocket } }),
       }),
     );
-    this.#supervise(
-      new SupervisedProcess({
-        logFile: this.logFile(undefined, 'controller'),
-        start: (log) =>
-          spawn(program.command, [...program.args, 'controller', '--config', file], {
-            cwd: '/',
-            env: environment,
-            stdio: ['ignore', log, log],
-          }),
-        signal: this.#stop.signal,
-      }),
-    );
-  }
-
-  #supervise(supervised: SupervisedProcess): void {
-    this.#supervised.add(supervised);
-    void supervised.ended.then(() => this.#supervised.delete(supervised));
+    this.#controller = new SupervisedProcess({
+      logFile: this.logFile(undefined, 'controller'),
+      start: (log) =>
+        spawn(program.command, [...program.args, 'controller', '--config', file], {
+          cwd: '/',
+          env: environment,
+          stdio: ['ignore', log, log],
+        }),
+      signal: this.#stop.signal,
+    });
   }
 
   #isReady(): boolean {
@@ -276,7 +298,7 @@ export class Lab {
   #hostStatus({ name, subnet, addresses }: LabHostConfiguration): HostStatus {
     const view = this.#view.node(name);
     const host = this.node(name).host;
-    const agent = this.#agents.get(name);
+    const agent = this.#services.get(name)?.agent;
     return {
       name,
       subnet: subnet.name,
@@ -296,6 +318,16 @@ export class Lab {
   #port(name: string): number {
     return this.#options.start.ports.find((port) => port.name === name)?.port ?? 0;
   }
+}
+
+function servicesOf(services: ReadonlyMap<string, NodeServices>, node: string): NodeServices {
+  const found = services.get(node);
+  if (found !== undefined) return found;
+  throw new FlatnetError({
+    operation: 'reach pod',
+    code: 'not-found',
+    message: `${node === '' ? 'the pod has no node yet' : `the lab has no node ${node}`}`,
+  });
 }
 
 /** Ready, or done with its work. */
