@@ -92,10 +92,15 @@ export class AttachmentLifecycle {
       const allowSpoofing = await this.#allowsSpoofing(request.pod);
       const { wiring, mtu, podPrefixes } = parameters;
       const { addresses: requested, mac, ...asked } = request;
-      const hostLink = this.#hostLinkOf(request);
       let record: AttachmentRecord | undefined;
       const beforeReserve = (addresses: readonly Address[]) => {
-        const derived = { addresses, hostLink, mac: mac ?? derivePodMac(addresses), wiring, mtu };
+        const derived = {
+          addresses,
+          hostLink: this.#hostLinkOf(request),
+          mac: mac ?? derivePodMac(addresses),
+          wiring,
+          mtu,
+        };
         const attachment = { ...asked, ...derived, ...(allowSpoofing && { allowSpoofing }) };
         record = this.#attachments.put({ phase: 'attaching', boot: this.#boot, namespaceIdentity, attachment });
       };

@@ -1,4 +1,5 @@
 /** Stand-ins for tests of the protocol: a pod network that keeps in memory what it was told. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +10,7 @@ import { AddressStore } from '../ipam/address-store.ts';
 import type { Attachment } from './attachment.ts';
 import { AttachmentLifecycle } from './attachment-lifecycle.ts';
 import { AttachmentStore } from './attachment-store.ts';
+import type { CniReply } from './cni-request.ts';
 import { type CniOutcome, CniService } from './cni-service.ts';
 import type { DetachTarget, PodNetwork, Readiness } from './pod-network.ts';
 
@@ -118,4 +120,52 @@ export function environmentOf(command: string, containerId: string, more: Readon
 /** The configuration of network `flatnet` as stdin text. */
 export function configurationOf(cniVersion: string, more: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({ cniVersion, name: 'flatnet', type: 'flatnet', ...more });
+}
+
+/** What a plugin printed, decoded, and its status. */
+export interface Printed {
+  readonly exit: number;
+  readonly output: unknown;
+}
+
+export function printed({ exit, stdout }: CniReply): Printed {
+  return { exit, output: stdout === '' ? undefined : JSON.parse(stdout) };
+}
+
+export function fieldOf(output: unknown, name: string): unknown {
+  return typeof output === 'object' && output !== null ? Reflect.get(output, name) : undefined;
+}
+
+/** A service, its fixture, and a short way to ask it. */
+export function prepare(t: TestContext) {
+  const fixture = new ServiceFixture(t);
+  const { service, lifecycle } = fixture.start();
+  return { fixture, service, lifecycle, ask: asker(service) };
+}
+
+/** Asks about `eth0` of a container. */
+export function asker(service: CniService) {
+  return async (
+    command: string,
+    containerId: string,
+    { version = '1.1.0', configuration = {}, environment = {} }: AskOptions = {},
+  ): Promise<Printed> =>
+    printed(
+      await service.handle({
+        environment: environmentOf(command, containerId, environment),
+        stdin: configurationOf(version, configuration),
+      }),
+    );
+}
+
+export interface AskOptions {
+  readonly version?: string;
+  readonly configuration?: Readonly<Record<string, unknown>>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export function assertError(reply: Printed, code: number, pattern: RegExp): void {
+  assert.equal(reply.exit, 1);
+  assert.equal(fieldOf(reply.output, 'code'), code, JSON.stringify(reply.output));
+  assert.match(`${fieldOf(reply.output, 'msg')}; ${fieldOf(reply.output, 'details')}`, pattern);
 }
