@@ -80,8 +80,9 @@ async function runLab({ start, program, environment, channel, onStarted, end, en
     path: start.directory.controlSocket,
     methods: labMethods(lab, () => end.abort()),
   });
-  void lab.ready().then((status) => channel.send({ kind: 'ready', status }));
-  await ended;
+  const ready = lab.ready().then((status) => channel.send({ kind: 'ready', status }));
+  // A manifest that the API refuses ends the lab: it would not be the one that was asked for.
+  await Promise.race([ended, ready.then(() => ended)]);
   await lab.stop();
   await control.close();
 }

@@ -88,9 +88,9 @@ export class Lab {
     this.#view = new ClusterView(this.#client, this.#stop.signal);
   }
 
-  /** Makes the fabric, the API and the hosts, and creates the manifests' objects; doesn't wait for anything to be ready. */
+  /** Makes the fabric, the API and the hosts; doesn't wait for anything to be ready. */
   static async start(options: LabOptions): Promise<Lab> {
-    const { configuration, directory, ports, manifests } = options.start;
+    const { configuration, directory, ports } = options.start;
     mountScratch(directory.disks);
     const fabric = await Fabric.create(configuration);
     const services = new Map<string, NodeServices>();
@@ -106,7 +106,6 @@ export class Lab {
     const lab = new Lab(options, fabric, controlPlane, services);
     await lab.#startController();
     await lab.#bootHosts();
-    await createManifests(lab.#client, manifests, lab.#stop.signal);
     return lab;
   }
 
@@ -167,15 +166,21 @@ export class Lab {
     return path.join(this.#options.start.directory.logs, `${host === undefined ? '' : `${host}.`}${process}.log`);
   }
 
-  /** Resolves when every node and pod is ready, or after a deadline with a warning: the lab is there to be looked at. */
+  /**
+   * Creates the manifests' objects, once there are nodes to spread their pods over. Resolves when every node and pod is
+   * ready, or after a deadline with a warning: the lab is there to be looked at.
+   * @throws FlatnetError where the API refuses a manifest
+   */
   async ready(): Promise<LabStatus> {
     const { hosts } = this.#options.start.configuration;
     const deadline = AbortSignal.timeout(READY_DEADLINE + READY_DEADLINE_PER_HOST * hosts.length);
-    try {
-      await this.#view.until(() => this.#isReady(), AbortSignal.any([deadline, this.#stop.signal]));
-    } catch {
-      this.#options.onWarning(`not ready: ${this.#unready().join(', ')}`);
-    }
+    const signal = AbortSignal.any([deadline, this.#stop.signal]);
+    const wait = async (condition: () => boolean) => this.#view.until(condition, signal).catch(() => undefined);
+    await wait(() => this.#nodesAreReady());
+    await createManifests(this.#client, this.#options.start.manifests, this.#stop.signal);
+    await wait(() => this.#nodesAreReady() && this.#podsAreReady());
+    const unready = this.#unready();
+    if (unready.length > 0) this.#options.onWarning(`not ready: ${unready.join(', ')}`);
     this.#phase = 'ready';
     return this.status();
   }
@@ -276,15 +281,18 @@ export class Lab {
     });
   }
 
-  #isReady(): boolean {
+  #nodesAreReady(): boolean {
     const { hosts } = this.#options.start.configuration;
-    const nodes = hosts.filter(({ name }) => this.#view.node(name)?.ready).length;
+    const done = hosts.filter(({ name }) => this.#view.node(name)?.ready).length;
+    this.#options.onProgress({ stage: 'nodes ready', done, total: hosts.length });
+    return done === hosts.length;
+  }
+
+  #podsAreReady(): boolean {
     const { pods } = this.#view;
-    const podsReady = pods.filter(isSettled).length;
-    const { onProgress } = this.#options;
-    onProgress({ stage: 'nodes ready', done: nodes, total: hosts.length });
-    if (nodes === hosts.length) onProgress({ stage: 'pods ready', done: podsReady, total: pods.length });
-    return nodes === hosts.length && podsReady === pods.length;
+    const done = pods.filter(isSettled).length;
+    this.#options.onProgress({ stage: 'pods ready', done, total: pods.length });
+    return done === pods.length;
   }
 
   #unready(): string[] {
