@@ -277,10 +277,11 @@ function arbitraryRule(chains: readonly string[]): fc.Arbitrary<Rule> {
       matches: fc.array(fc.oneof(fieldMatch, metaMatch, setMatch), { maxLength: 3 }),
       actions: fc.array(action, { maxLength: 2 }),
       final: fc.option(final, { nil: undefined }),
-      comment: fc.option(fc.constantFrom('why', 'because of "x"'), { nil: undefined }),
+      comment: fc.option(fc.constantFrom('why', 'because of x'), { nil: undefined }),
     })
     .map(({ matches, actions, final: last, comment }) => ({
-      statements: [...matches, ...actions, ...(last === undefined ? [] : [last])],
+      // A rule that says nothing has no text.
+      statements: [...matches, ...actions, last ?? ({ kind: 'counter' } as const)],
       ...(comment !== undefined && { comment }),
     }));
 }

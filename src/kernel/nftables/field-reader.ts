@@ -30,7 +30,10 @@ function headersAt(base: number, family: TableFamily, facts: readonly HeaderDepe
 
 const FIELDS = Object.keys(PAYLOAD_FIELDS) as PayloadField[];
 
-/** The field that an instruction loads or writes, by what is known of the packet's headers; undefined where none fits. */
+/**
+ * The field that an instruction loads or writes, by what is known of the packet's headers; undefined where none fits. Of
+ * an address the first bytes are enough: that is how nft asks for prefixes of whole bytes.
+ */
 export function fieldAt(
   { base, offset, length }: Extract<KernelExpression, { name: 'payload' | 'payload-write' }>,
   family: TableFamily,
@@ -40,6 +43,7 @@ export function fieldAt(
   return FIELDS.find((name) => {
     const field = PAYLOAD_FIELDS[name];
     if (!headers.includes(field.header) || PAYLOAD_BASES[field.base] !== base) return false;
-    return field.offset === offset && field.bytes === length;
+    const prefix = field.type === 'ipv4_addr' || field.type === 'ipv6_addr';
+    return field.offset === offset && (field.bytes === length || (prefix && length < field.bytes && length > 0));
   });
 }

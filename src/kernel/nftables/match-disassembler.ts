@@ -1,3 +1,4 @@
+import { addressFromBytes } from '../../address/address.ts';
 import { isFlagType } from '../../netfilter/data-type.ts';
 import { canonicalLiteral } from '../../netfilter/literal-bounds.ts';
 import type { Expression, Literal, Statement } from '../../netfilter/node.ts';
@@ -28,6 +29,8 @@ export function comparison(value: ComputedValue, cmp: Extract<KernelExpression, 
   const { operator, data } = cmp;
   if (value.presence === true) return match(expression, data[0] === 0 ? '==' : '!=', { kind: 'number', value: 0 });
   if (type.type === 'ifname') return match(expression, operator, interfaceName(data, type));
+  if (isAddress(type) && data.length < PREFIX_BYTES[type.type])
+    return match(expression, operator, prefixOfBytes(data, type));
   if (pending === undefined || isFieldMask(value)) return match(expression, operator, constant(data, value));
   const noXor = pending.xor.every((byte) => byte === 0);
   const length = noXor && isAddress(type) ? maskLength(pending.mask) : undefined;
@@ -45,8 +48,26 @@ export function comparison(value: ComputedValue, cmp: Extract<KernelExpression, 
   return match(withoutPending(value), operator, constant(data, value));
 }
 
-function isAddress(type: ValueType): boolean {
+const PREFIX_BYTES = { ipv4_addr: 4, ipv6_addr: 16 } as const;
+
+function isAddress(type: ValueType): type is ValueType & { readonly type: 'ipv4_addr' | 'ipv6_addr' } {
   return type.type === 'ipv4_addr' || type.type === 'ipv6_addr';
+}
+
+/** The prefix whose first bytes alone are compared. */
+function prefixOfBytes(data: Uint8Array, type: ValueType & { readonly type: 'ipv4_addr' | 'ipv6_addr' }): Literal {
+  const bytes = new Uint8Array(PREFIX_BYTES[type.type]);
+  bytes.set(data);
+  return { kind: 'prefix', prefix: { address: addressFromBytes(bytes), length: 8 * data.length } };
+}
+
+/** nft asks for a range by two comparisons one after the other. */
+export function joinedRange(first: Statement | undefined, second: Statement): Statement | undefined {
+  if (first?.kind !== 'match' || second.kind !== 'match' || first.operator !== '>=' || second.operator !== '<=')
+    return undefined;
+  if (first.right.kind !== 'literal' || second.right.kind !== 'literal') return undefined;
+  const range: Literal = { kind: 'range', from: first.right.literal, to: second.right.literal };
+  return match(second.left, '==', canonicalLiteral(range));
 }
 
 /** Less than sixteen bytes without a NUL among them are the beginning of a name. */

@@ -31,7 +31,7 @@ import {
   rejectType,
 } from './kernel-number.ts';
 import { readLiteral } from './literal-bytes.ts';
-import { comparison, rangeComparison } from './match-disassembler.ts';
+import { comparison, joinedRange, rangeComparison } from './match-disassembler.ts';
 import { readFieldWrite, readWordWrite } from './payload-write-disassembler.ts';
 import { type ComputedValue, type RegisterValue, withoutPending } from './register-value.ts';
 
@@ -81,6 +81,8 @@ class RuleDisassembler {
   readonly #context: DisassemblyContext;
   readonly #registers = new Map<Register, RegisterValue>();
   readonly #facts: HeaderDependency[] = [];
+  /** Whether the last instruction compared: one that follows it compares the same register. */
+  #compared = false;
 
   constructor(context: DisassemblyContext) {
     this.#context = context;
@@ -103,6 +105,11 @@ class RuleDisassembler {
   }
 
   read(expression: KernelExpression): void {
+    this.#read(expression);
+    this.#compared = expression.name === 'cmp';
+  }
+
+  #read(expression: KernelExpression): void {
     switch (expression.name) {
       case 'payload': {
         const field = fieldAt(expression, this.#context.family, this.#facts);
@@ -111,9 +118,9 @@ class RuleDisassembler {
           this.#registers.set(expression.register, { kind: 'word' });
           return;
         }
-        const { type, bytes } = PAYLOAD_FIELDS[field];
+        const { type } = PAYLOAD_FIELDS[field];
         const order = type === 'integer' ? 'big' : valueTypeOf(type).order;
-        this.#put(expression.register, { kind: 'payload', field }, { type, bytes, order });
+        this.#put(expression.register, { kind: 'payload', field }, { type, bytes: expression.length, order });
         return;
       }
       case 'meta': {
@@ -177,9 +184,13 @@ class RuleDisassembler {
       case 'immediate':
         this.#registers.set(expression.register, { kind: 'constant', bytes: expression.data });
         return;
-      case 'cmp':
-        this.#push(comparison(this.#computed(expression.register), expression));
+      case 'cmp': {
+        const statement = comparison(this.#computed(expression.register), expression);
+        const range = this.#compared ? joinedRange(this.statements.at(-1), statement) : undefined;
+        if (range === undefined) this.#push(statement);
+        else this.statements[this.statements.length - 1] = range;
         return;
+      }
       case 'range':
         this.#push(rangeComparison(this.#computed(expression.register), expression));
         return;
