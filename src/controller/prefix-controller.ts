@@ -3,6 +3,7 @@ import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { describeError, FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
 import { type Clock, formatKubeTime } from '../kube/clock.ts';
 import { type EventRecorder, type RecordedEvent, referenceTo } from '../kube/event-recorder.ts';
+import { inParallel } from '../kube/in-parallel.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { NODES } from '../kube/resource.ts';
 import type { ControllerLog } from './controller-log.ts';
@@ -27,9 +28,6 @@ export interface PrefixControllerOptions {
   /** Milliseconds that a new node waits for word from its agent. */
   readonly agentGrace: number;
 }
-
-/** Nodes written to at once. */
-const PARALLEL_WRITES = 8;
 
 /** One leader's view: reconciles all nodes each time, and remembers only what it has told already. */
 export class PrefixController {
@@ -176,14 +174,4 @@ export class PrefixController {
 
 function warning(reason: string, message: string): RecordedEvent {
   return { type: 'Warning', reason, message };
-}
-
-/** Runs `work` for each item, a few at once; rejects with the first error after all have ended. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: PARALLEL_WRITES }, worker));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
