@@ -38,6 +38,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     'controller',
     { summary: 'give nodes their pod prefixes', load: async () => (await import('./controller.ts')).controller },
   ],
+  ['verify', { summary: 'test the three rules', load: async () => (await import('./verify.ts')).verify }],
   [
     'start',
     { summary: 'start a lab and verify it: what npm start does', load: async () => (await import('./start.ts')).start },

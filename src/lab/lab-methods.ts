@@ -48,6 +48,7 @@ export function labMethods(lab: Lab, end: () => void): Map<string, ControlMethod
         await readLog(lab.logFile(host, process), options, (chunk) => emit({ log: chunk.toString('base64') }));
       },
     ],
+    ['verify', ({ signal, emit }) => lab.verify(emit, signal)],
     ['down', async () => setImmediate(end)],
   ]);
 }

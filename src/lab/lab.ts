@@ -9,6 +9,7 @@ import { describeError, FlatnetError } from '../error/flatnet-error.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { PODS, SERVICES } from '../kube/resource.ts';
+import type { VerifyReport } from '../verify/report.ts';
 import { formatClusterConfiguration } from './agent-configuration.ts';
 import { ClusterView, compare } from './cluster-view.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -23,6 +24,7 @@ import type { LabHostConfiguration } from './lab-configuration.ts';
 import type { LabHost } from './lab-host.ts';
 import { LabNode } from './lab-node.ts';
 import type { HostStatus, LabStatus } from './lab-status.ts';
+import { verifyLive } from './live-verification.ts';
 import { createManifests } from './manifests.ts';
 import { NodeServices } from './node-services.ts';
 import { routePodStreams } from './pod-stream-router.ts';
@@ -199,6 +201,20 @@ export class Lab {
       })),
       internet: start.configuration.internet.map(({ address }) => formatAddress(address)),
     };
+  }
+
+  /** Tests the three rules with real packets between all pods and nodes. */
+  verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport> {
+    const nodes = [...this.#services].map(([name, { runtime }]) => ({
+      host: this.node(name).host,
+      pods: runtime.pods,
+    }));
+    return verifyLive({
+      nodes,
+      facts: [],
+      onProgress: (progress) => onProgress({ stage: 'probes', ...progress }),
+      signal: AbortSignal.any([signal, this.#stop.signal]),
+    });
   }
 
   /** Ends everything in good order. */

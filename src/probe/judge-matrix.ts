@@ -1,5 +1,12 @@
 import { type Address, formatAddress, sameAddress } from '../address/address.ts';
-import { type Counterexample, RULE_NAMES, type RuleName, reportOf, type VerifyReport } from '../verify/report.ts';
+import {
+  type Counterexample,
+  RULE_NAMES,
+  type RuleName,
+  reportOf,
+  type UnknownFact,
+  type VerifyReport,
+} from '../verify/report.ts';
 import { type Breach, RuleTally } from '../verify/rule-tally.ts';
 import type { MatrixResult } from './matrix.ts';
 import type { ProbeReply } from './probe-message.ts';
@@ -29,8 +36,13 @@ export class MatrixJudge {
     const identity = this.#tallies.get('same-address');
     const reply = arrivalOf(result);
     if (reply === undefined) return;
-    if (from.kind === 'pod') identity?.add(from.id, to.id, sourceBreach(result, reply));
+    if (from.kind === 'pod') identity?.add(from.id, to.id, sourceBreach(result, reply) ?? selfBreach(result));
     if (to.kind === 'pod') identity?.add(from.id, to.id, destinationBreach(result, reply));
+  }
+
+  /** Something that could not be looked at: no rule is known to hold without it. */
+  addUnknown(fact: UnknownFact): void {
+    for (const tally of this.#tallies.values()) tally.addUnknown(fact);
   }
 
   report(): VerifyReport {
@@ -74,10 +86,24 @@ function reachabilityBreach(result: MatrixResult): Breach | undefined {
   return undefined;
 }
 
-/** What the sender is: a pod has one address a family, a node speaks from the one that it used. */
+/** What the sender sees itself under: the address that its socket had; where it told nothing, the one it is known under. */
 function ownAddress({ probe, outcome }: MatrixResult): Address | undefined {
-  if (probe.from.kind === 'node') return outcome.kind === 'delivered' ? outcome.sentFrom : probe.source;
+  if (outcome.kind === 'delivered') return outcome.sentFrom;
+  if (probe.from.kind === 'node') return probe.source;
   return probe.from.addresses.find(({ family }) => family === probe.target.family);
+}
+
+/** A pod that bears another address than the cluster knows it under. */
+function selfBreach(result: MatrixResult): Breach | undefined {
+  const { probe, outcome } = result;
+  if (outcome.kind !== 'delivered') return undefined;
+  const { sentFrom } = outcome;
+  if (probe.from.addresses.some((address) => sameAddress(address, sentFrom))) return undefined;
+  const known = probe.from.addresses.map(formatAddress).join(' and ');
+  return {
+    cause: 'the pod sees itself under another address than the cluster knows it under',
+    counterexample: example(result, `the pod speaks from ${known}`, `it speaks from ${formatAddress(sentFrom)}`),
+  };
 }
 
 function sourceBreach(result: MatrixResult, reply: ProbeReply): Breach | undefined {
