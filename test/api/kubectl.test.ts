@@ -126,6 +126,16 @@ for (const { version, file, missing } of KUBECTLS) {
       assert.match((await kubectl.run(['get', 'deploy', 'web'])).stderr, /NotFound.*deployments.apps "web" not found/);
     });
 
+    test('applies on the server, and names who owns what', async () => {
+      await runWith(WEB, 'apply', '--server-side', '-f', '-');
+      await run('scale', 'deploy/web', '--replicas=4');
+      const refused = await kubectl.run(['apply', '--server-side', '-f', '-'], WEB);
+      assert.match(refused.stderr, /conflict with "(kubectl|kubectl-scale)".*\.spec\.replicas/s);
+      await runWith(WEB, 'apply', '--server-side', '--force-conflicts', '-f', '-');
+      assert.equal(await run('get', 'deploy', 'web', '-o', 'jsonpath={.spec.replicas}'), '2');
+      await runWith(WEB, 'delete', '-f', '-');
+    });
+
     test('creates without a manifest, in whatever encoding it prefers', async () => {
       await run('create', 'namespace', 'demo');
       await run('create', 'deployment', 'd', '--image=nginx', '-n', 'demo');

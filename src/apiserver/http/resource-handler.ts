@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonValue } from '../json-value.ts';
+import { applyObject } from '../registry/apply.ts';
 import { createObject } from '../registry/create.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { listObjects } from '../registry/list.ts';
@@ -48,6 +49,7 @@ export async function handleObjects(context: HandlerContext, on: ResourceRequest
       );
     case 'PATCH':
       if (on.name === '') throw methodNotAllowed();
+      if (isApply(request)) return apply(context, on, rendering, part);
       return write(context, on, rendering, 200, (body, options) =>
         patchObject(context.registry, definition, on.namespace, on.name, part, patchTypeOf(request), body, options),
       );
@@ -83,6 +85,39 @@ export function patchTypeOf(request: IncomingMessage): PatchType {
         'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
       );
   }
+}
+
+function isApply(request: IncomingMessage): boolean {
+  return (request.headers['content-type'] ?? '').startsWith('application/apply-patch+yaml');
+}
+
+async function apply(
+  context: HandlerContext,
+  on: ResourceRequest,
+  rendering: ObjectRendering,
+  part: WritePart,
+): Promise<void> {
+  const { definition, query, request, response } = on;
+  const body = parseBody(await readBody(request), 'application/yaml');
+  if (body === undefined) throw badRequest('the request has no body');
+  if (query.get('fieldManager') === null) {
+    throw badRequest(
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    );
+  }
+  const options = parseWriteOptions(query, '', (text) => addWarning(response, text));
+  const force = flag(query, 'force');
+  const { stored, created } = applyObject(
+    context.registry,
+    definition,
+    on.namespace,
+    on.name,
+    part,
+    body,
+    force,
+    options,
+  );
+  sendText(response, created ? 201 : 200, renderObject(rendering, stored));
 }
 
 type WriteOperation = (body: JsonValue, options: ReturnType<typeof parseWriteOptions>) => StoredObject;

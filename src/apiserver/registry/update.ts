@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { trackUpdate } from '../apply/managed-fields.ts';
 import type { FieldProblem } from '../field-problem.ts';
 import { type ApiObject, type JsonValue, parseApiObject, stringAt } from '../json-value.ts';
 import type { ResourceDefinition } from '../resource/resource-definition.ts';
@@ -9,7 +10,7 @@ import { finalizersOf, objectKey, type StoredObject, storedObject } from '../sto
 import { validateMetadata, validateMetadataUpdate } from '../validation/object-metadata.ts';
 import { decodeBody } from './decode-body.ts';
 import { kindRules } from './kind-rules-table.ts';
-import { type RegistryContext, resourceName } from './registry-context.ts';
+import { type RegistryContext, resourceName, timestamp } from './registry-context.ts';
 import type { WriteOptions } from './write-options.ts';
 
 /** Which part of an object a write may change; `internal` is the server's own and may change all of it. */
@@ -69,6 +70,11 @@ export function updateDecoded(
   if (problems.length > 0) throw invalidObject(definition.kind, definition.group, name, problems);
   if (definition.generation && desireChanged(object, previous)) {
     object.metadata.generation = Number(previous.metadata.generation ?? 0) + 1;
+  }
+  if (options.tracksFields !== false) {
+    const subresource = part === 'status' ? 'status' : '';
+    const change = { manager: options.fieldManager, subresource, time: timestamp(context.now()) };
+    trackUpdate(collection.definition.type, object, previous, change);
   }
   return commit(context, collection, stored, object, previous, options);
 }

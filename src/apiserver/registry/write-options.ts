@@ -4,6 +4,8 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly fieldValidation: 'Ignore' | 'Warn' | 'Strict';
+  /** False where the write has settled itself who owns which field. True where not given. */
+  readonly tracksFields?: boolean;
   /** Receives what the client should be warned of. */
   readonly warn: (text: string) => void;
 }
