@@ -12,6 +12,8 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname, '..');
 const PATTERNS = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 const OLDEST_NODE = 24;
+/** Milliseconds after which a test that doesn't end fails. */
+const TIMEOUT = 300_000;
 const INSIDE = 'FLATNET_TEST_NAMESPACE';
 
 function main(): void {
@@ -42,7 +44,7 @@ function runTests(): void {
   const all = PATTERNS.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
   process.env.PATH = `${path.dirname(process.execPath)}:${path.join(ROOT, 'node_modules/.bin')}:${process.env.PATH ?? ''}`;
   const tests = files.length === 0 ? all : files;
-  run(process.execPath, ['--test', '--test-concurrency=2', ...options, ...tests]);
+  run(process.execPath, ['--test', '--test-concurrency=2', `--test-timeout=${TIMEOUT}`, ...options, ...tests]);
 }
 
 /** Files before `--`, options of Node's test runner after it. */

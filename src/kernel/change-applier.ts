@@ -49,7 +49,7 @@ export async function applyChanges(
   return results;
 }
 
-/** The errors by the index of their change; all of them where the namespace is gone. */
+/** The errors by the index of their change; where the namespace is gone, what was to be removed from it is gone too. */
 async function applyInPod(
   path: string,
   steps: readonly Change[],
@@ -61,7 +61,8 @@ async function applyInPod(
     return await new NamespaceApplier({ socket, namespace, applyTables: context.applyTables }).apply(steps);
   } catch (error) {
     if (!isFlatnetError(error)) throw error;
-    return new Map(steps.map((_, index) => [index, error]));
+    const isDone = ({ kind }: Change) => error.code === 'not-found' && kind.startsWith('remove-');
+    return new Map(steps.flatMap((change, index) => (isDone(change) ? [] : [[index, error]])));
   }
 }
 

@@ -213,7 +213,13 @@ describe('applyChanges', () => {
             { kind: 'remove-link', name: 'gone0' },
           ],
         },
-        { namespace: '/nonexistent', changes: [{ kind: 'remove-link', name: 'eth0' }] },
+        {
+          namespace: '/nonexistent',
+          changes: [
+            { kind: 'remove-link', name: 'eth0' },
+            { kind: 'set-sysctl', setting: { key: 'net.ipv4.ip_forward', value: '1' } },
+          ],
+        },
       ],
       node.context,
     );
@@ -223,6 +229,7 @@ describe('applyChanges', () => {
       'not-found',
       undefined,
       'not-found',
+      undefined,
       undefined,
       undefined,
       'not-found',
