@@ -8,6 +8,7 @@ import type { Wiring } from '../../src/cni/attachment.ts';
 import { formatChange } from '../../src/host/change-text.ts';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { announcedDirectory, nodeInput, plannedHost, SETTINGS } from '../../src/plan/arbitrary.ts';
+import { detectForwardDrop } from '../../src/plan/forward-drop.ts';
 import type { NodePlan } from '../../src/plan/node-plan.ts';
 import type { NodeSettings } from '../../src/plan/node-settings.ts';
 import { addressOf, type PeerDirectory } from '../../src/plan/peer-directory.ts';
@@ -222,5 +223,42 @@ describe('a planned network in the kernel', { skip: SKIP, concurrency: false }, 
     assert.ok((await host.reconcile(desired)).length > 0);
     assert.deepEqual((await host.reconcile(desired)).map(formatChange), []);
     assert.deepEqual(silentPairs(hosts), []);
+  });
+
+  it('lets pods pass a foreign FORWARD chain that drops, by one marked rule, and takes it out again', async (t) => {
+    const { hosts, directory } = await cluster(t, 'auto', [1, 2], 'point-to-point');
+    const [host] = hosts;
+    const [pod] = host?.pods ?? [];
+    assert.ok(host !== undefined && pod !== undefined);
+    const other = hosts[1]?.pods[0]?.attachment.addresses[0] ?? assert.fail();
+    loadRules(
+      host.namespace,
+      `table ip filter { chain FORWARD {
+         type filter hook forward priority 0; policy drop
+         counter
+       }
+       }`,
+    );
+    assert.ok(!pings(pod.namespace, other));
+    const { drops } = detectForwardDrop(host.observeRuleset());
+    const withDrop = { ...host.planned, facts: { ...host.planned.facts, forwardDropped: drops } };
+    const attachments = host.pods.map((one) => one.attachment);
+    const planWith = (allowForward: 'leave' | 'insert') =>
+      planNode(nodeInput(withDrop, directory, { attachments, settings: { ...SETTINGS, allowForward } }));
+    const left = planWith('leave');
+    assert.deepEqual(
+      left.findings.map(({ code }) => code),
+      ['forward-dropped'],
+    );
+    await host.reconcile(renderNode(planWith('insert').plan ?? assert.fail()));
+    assert.ok(pings(pod.namespace, other));
+    assert.deepEqual(await host.reconcile(renderNode(planWith('insert').plan ?? assert.fail())), []);
+    assert.match(
+      runIn(host.namespace, 'nft', 'list', 'chain', 'ip', 'filter', 'FORWARD'),
+      /"flatnet: forward pods"\n\s*counter/,
+    );
+    await host.reconcile(renderNode(left.plan ?? assert.fail()));
+    assert.doesNotMatch(runIn(host.namespace, 'nft', 'list', 'table', 'ip', 'filter'), /flatnet|FLATNET/);
+    assert.ok(!pings(pod.namespace, other));
   });
 });

@@ -22,7 +22,7 @@ import {
 import { readNetworkState } from '../../src/kernel/network-state-reader.ts';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts';
-import type { Table } from '../../src/netfilter/node.ts';
+import type { Ruleset } from '../../src/netfilter/node.ts';
 import { attachment, type PlannedHost } from '../../src/plan/arbitrary.ts';
 import { configure, newNamespace, routeSocket } from '../namespace.ts';
 
@@ -73,16 +73,21 @@ export class KernelHost {
     return pod;
   }
 
+  /** All tables of the host, ours and others'. */
+  observeRuleset(): Ruleset {
+    const tables = this.#session.list().flatMap((listing) => {
+      const table = this.#session.read(listing);
+      return table === undefined ? [] : [table];
+    });
+    return { tables };
+  }
+
   /** What is ours, as the kernel has it. */
   observe(desired: OwnedState): ObservedState {
     const read = readNetworkState(this.#socket, { namespace: this.namespace });
     const keys = new Set(desired.host.sysctls.map(({ key }) => key));
     const sysctls = new Map([...read.sysctls].filter(([key]) => keys.has(key)));
-    const tables = this.#session.list().flatMap((listing): readonly Table[] => {
-      const table = this.#session.read(listing);
-      return table === undefined ? [] : [table];
-    });
-    const host = ownedOf({ ...read, sysctls, ruleset: { tables } });
+    const host = ownedOf({ ...read, sysctls, ruleset: this.observeRuleset() });
     const pods = new Map(
       Array.from(desired.pods, ([file, { links, sysctls: settings }]) => {
         const pod = this.pods.find((one) => one.attachment.namespacePath === file);
