@@ -95,7 +95,7 @@ function checkRevision(context: RegistryContext, options: ListOptions): void {
 
 /** @throws StatusError 400 where `text` is no revision. */
 export function readRevision(text: string): number {
-  if (!/^\d{1,15}$/.test(text))
+  if (!/^\d{1,20}$/.test(text))
     throw badRequest(`Invalid value: ${JSON.stringify(text)}: resourceVersion must be a number`);
   return Number(text);
 }
