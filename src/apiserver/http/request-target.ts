@@ -13,7 +13,7 @@ export type RequestTarget =
       /** `status`, `log`, …; '' for the object itself. */
       readonly subresource: string;
     }
-  /** A resource of a served group that isn't there, or a subresource below one that is. */
+  /** A resource that isn't stored: one that is only asked, or one that isn't served. */
   | { readonly kind: 'virtual'; readonly group: string; readonly version: string; readonly path: readonly string[] }
   | { readonly kind: 'other'; readonly path: string };
 
@@ -24,8 +24,8 @@ export function parseRequestTarget(pathname: string): RequestTarget {
     .filter((segment) => segment !== '')
     .map(decodeSegment);
   const [root, first = '', second = '', ...more] = segments;
-  if (root === 'api' && segments.length > 2) return parseResource(pathname, '', first, [second, ...more]);
-  if (root === 'apis' && segments.length > 3) return parseResource(pathname, first, second, more);
+  if (root === 'api' && segments.length > 2) return parseResource('', first, [second, ...more]);
+  if (root === 'apis' && segments.length > 3) return parseResource(first, second, more);
   return { kind: 'other', path: pathname };
 }
 
@@ -37,18 +37,14 @@ function decodeSegment(segment: string): string {
   }
 }
 
-function parseResource(pathname: string, group: string, version: string, path: readonly string[]): RequestTarget {
+function parseResource(group: string, version: string, path: readonly string[]): RequestTarget {
   const [first = '', second = '', third, ...more] = path;
   const inNamespace =
     first === 'namespaces' && third !== undefined && !isNamespaceSubresource(group, third, more.length);
   const namespace = inNamespace ? second : '';
   const [plural = '', name = '', subresource = '', ...below] = inNamespace ? [third, ...more] : path;
   const definition = findResource(group, version, plural);
-  if (definition === undefined) {
-    return group.includes('.') || group === '' || group === 'apps'
-      ? { kind: 'virtual', group, version, path }
-      : { kind: 'other', path: pathname };
-  }
+  if (definition === undefined) return { kind: 'virtual', group, version, path };
   const misplaced = definition.namespaced ? !inNamespace && name !== '' : inNamespace;
   if (misplaced || (below.length > 0 && subresource !== 'proxy')) return { kind: 'virtual', group, version, path };
   return { kind: 'resource', definition, namespace, name, subresource };

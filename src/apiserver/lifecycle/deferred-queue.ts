@@ -1,3 +1,5 @@
+import { StatusError } from '../status-error.ts';
+
 /** How many items are worked on before requests get their turn. */
 const BATCH = 200;
 
@@ -30,9 +32,18 @@ export class DeferredQueue {
     for (const key of this.#pending) {
       if (done === BATCH) break;
       this.#pending.delete(key);
-      this.#work(key);
+      this.#attempt(key);
       done += 1;
     }
     if (this.#pending.size > 0) this.#timer ??= setImmediate(() => this.#run());
+  }
+
+  /** What is refused now comes up again with the next change of the object. */
+  #attempt(key: string): void {
+    try {
+      this.#work(key);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+    }
   }
 }
