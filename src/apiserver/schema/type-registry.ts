@@ -10,6 +10,7 @@ import { META_TYPES } from './meta-types.ts';
 import { NETWORKING_TYPES } from './networking-types.ts';
 import { POLICY_TYPES } from './policy-types.ts';
 import { parseTypes, type StructType } from './type-notation.ts';
+import { VOLUME_TYPES } from './volume-types.ts';
 
 const TABLES: Readonly<Record<string, string>> = {
   apps: APPS_TYPES,
@@ -17,7 +18,7 @@ const TABLES: Readonly<Record<string, string>> = {
   authorization: AUTHORIZATION_TYPES,
   autoscaling: AUTOSCALING_TYPES,
   coordination: COORDINATION_TYPES,
-  core: CORE_TYPES,
+  core: `${CORE_TYPES.trimEnd()}\n${VOLUME_TYPES.trim()}`,
   discovery: DISCOVERY_TYPES,
   events: EVENTS_TYPES,
   meta: META_TYPES,
