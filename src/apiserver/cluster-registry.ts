@@ -1,4 +1,5 @@
 import { clusterAdmission } from './admission/cluster-admission.ts';
+import { ServiceAddresses } from './admission/service-addresses.ts';
 import type { ServiceRanges } from './admission/service-ranges.ts';
 import { GarbageCollector } from './lifecycle/garbage-collector.ts';
 import { NamespaceLifecycle } from './lifecycle/namespace-lifecycle.ts';
@@ -25,7 +26,8 @@ export interface ClusterRegistry {
 /** Makes what every cluster has, and starts the garbage collector and the end of namespaces. */
 export function openClusterRegistry(options: ClusterRegistryOptions): ClusterRegistry {
   const { store, services, now } = options;
-  const context: RegistryContext = { store, now, admission: clusterAdmission(store, services) };
+  const addresses = new ServiceAddresses(store, services);
+  const context: RegistryContext = { store, now, admission: clusterAdmission(store, addresses) };
   const namespaces = new NamespaceLifecycle(context);
   const collector = new GarbageCollector(context);
   const stopFurnishing = keepNamespacesFurnished(context, options.caCertificate);
@@ -34,6 +36,7 @@ export function openClusterRegistry(options: ClusterRegistryOptions): ClusterReg
     stopFurnishing();
     namespaces.close();
     collector.close();
+    addresses.close();
   };
   return { context, close };
 }

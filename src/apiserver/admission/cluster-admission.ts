@@ -5,12 +5,10 @@ import { storageDefinition } from '../resource/resource-table.ts';
 import { notFound, qualifiedName, StatusError } from '../status-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { objectKey } from '../store/stored-object.ts';
-import { ServiceAddresses } from './service-addresses.ts';
-import type { ServiceRanges } from './service-ranges.ts';
+import type { ServiceAddresses } from './service-addresses.ts';
 
 /** What a write must hold to in view of the other objects: its namespace, its service account, its addresses. */
-export function clusterAdmission(store: ObjectStore, ranges: ServiceRanges): Admission {
-  const services = new ServiceAddresses(store, ranges);
+export function clusterAdmission(store: ObjectStore, services: ServiceAddresses): Admission {
   return {
     admitCreate: (definition, object) => {
       if (definition.namespaced) requireNamespace(store, definition, object);

@@ -24,6 +24,7 @@ import type { ServiceRanges } from './service-ranges.ts';
 export class ServiceAddresses {
   readonly #allocators: ReadonlyMap<Family, ClusterIpAllocator>;
   readonly #ports: NodePortAllocator;
+  readonly #stop: () => void;
 
   constructor(store: ObjectStore, ranges: ServiceRanges) {
     this.#allocators = new Map(
@@ -32,10 +33,15 @@ export class ServiceAddresses {
     this.#ports = new NodePortAllocator(ranges.nodePorts);
     const services = store.collection(storageDefinition('services'));
     for (const stored of services.list('')) this.#take(stored);
-    services.watch({}, ({ type, object, previous }) => {
+    this.#stop = services.watch({}, ({ type, object, previous }) => {
       if (previous !== undefined) this.#release(previous);
       if (type !== 'DELETED') this.#take(object);
     });
+  }
+
+  /** Follows the store no longer. */
+  close(): void {
+    this.#stop();
   }
 
   /** Completes a new service. */

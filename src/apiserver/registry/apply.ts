@@ -49,13 +49,13 @@ export function applyObject(
     time: timestamp(context.now()),
     paths: new Set(fieldValues(definition.type, applied).keys()),
   };
+  const tracked = { ...options, tracksFields: false };
   if (stored === undefined) {
     writeManagedFields(applied, [own]);
-    return { stored: createDecoded(context, definition, namespace, applied, options), created: true };
+    return { stored: createDecoded(context, definition, namespace, applied, tracked), created: true };
   }
   const live = parseApiObject(stored.json);
   const merged = mergedObject(definition, live, applied, own, force);
-  const tracked = { ...options, tracksFields: false };
   return { stored: updateDecoded(context, definition, namespace, name, part, merged, tracked), created: false };
 }
 

@@ -40,6 +40,7 @@ export function createDecoded(
   const name = stringAt(object.metadata, 'name') ?? '';
   const rules = kindRules(definition.storage);
   beginMetadata(context, definition, object);
+  if (options.tracksFields !== false) delete object.metadata.managedFields;
   if (definition.status && definition.storage !== 'nodes') object.status = {};
   rules.applyDefaults?.(object);
   rules.prepareCreate?.(object);

@@ -1,7 +1,8 @@
 import { storageDefinition } from '../resource/resource-table.ts';
+import { pinnedValue } from '../selector/field-selector.ts';
 import { badRequest, expired, StatusError } from '../status-error.ts';
 import type { Collection } from '../store/collection.ts';
-import type { StoredObject } from '../store/stored-object.ts';
+import { objectKey, type StoredObject } from '../store/stored-object.ts';
 import type { RegistryContext } from './registry-context.ts';
 import { type Selection, scopeOf, selects } from './selection.ts';
 
@@ -57,6 +58,11 @@ export function listObjects(context: RegistryContext, selection: Selection, opti
 }
 
 function candidates(collection: Collection, selection: Selection, after: string): Iterable<StoredObject> {
+  const name = pinnedValue(selection.fields, 'metadata.name');
+  if (name !== undefined && (selection.namespace !== '' || !selection.definition.namespaced)) {
+    const only = collection.get(objectKey(selection.namespace, name));
+    return only === undefined || only.key <= after ? [] : [only];
+  }
   const { indexed } = scopeOf(selection);
   const found = indexed === undefined ? undefined : collection.listIndexed(indexed);
   if (found === undefined) return collection.list(selection.namespace, after);
