@@ -30,7 +30,7 @@ function enterNamespaces(): void {
   process.env[INSIDE] = '1';
   run('unshare', [
     ...(isRoot ? [] : ['--user', '--map-root-user']),
-    ...['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'],
+    ...['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc', '--'],
     ...[process.execPath, ...process.execArgv, import.meta.filename, ...process.argv.slice(2)],
   ]);
 }
