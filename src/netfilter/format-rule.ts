@@ -23,6 +23,9 @@ export function formatRule(rule: Rule, context: FormatContext): string {
       // `tcp dport 80` says both.
       if (looksAtPorts(rule.statements[index + 1])) continue;
     }
+    // nft would put this match first in the rule.
+    if (statement.kind === 'reject' && statement.with === 'tcp reset' && transport !== 'tcp')
+      parts.push('meta l4proto tcp');
     parts.push(formatStatement(statement, { ...context, ...(transport !== undefined && { transport }) }));
   }
   if (rule.comment !== undefined) parts.push(`comment ${quote(rule.comment)}`);

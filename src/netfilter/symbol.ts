@@ -23,6 +23,24 @@ const SYMBOLS: Readonly<Partial<Record<DataType, Readonly<Record<string, number>
     'address-mask-request': 17,
     'address-mask-reply': 18,
   },
+  icmp_code: {
+    'net-unreachable': 0,
+    'host-unreachable': 1,
+    'prot-unreachable': 2,
+    'port-unreachable': 3,
+    'frag-needed': 4,
+    'net-prohibited': 9,
+    'host-prohibited': 10,
+    'admin-prohibited': 13,
+  },
+  icmpv6_code: {
+    'no-route': 0,
+    'admin-prohibited': 1,
+    'addr-unreachable': 3,
+    'port-unreachable': 4,
+    'policy-fail': 5,
+    'reject-route': 6,
+  },
   icmpv6_type: {
     'destination-unreachable': 1,
     'packet-too-big': 2,
@@ -87,6 +105,60 @@ const SYMBOLS: Readonly<Partial<Record<DataType, Readonly<Record<string, number>
   },
 };
 
+/** Names of protocols that nft takes from /etc/protocols where there is one: read, but never written. */
+const PROTOCOL_ALIASES: Readonly<Record<string, number>> = {
+  ip: 0,
+  ggp: 3,
+  ipencap: 4,
+  st: 5,
+  egp: 8,
+  igp: 9,
+  pup: 12,
+  hmp: 20,
+  'xns-idp': 22,
+  rdp: 27,
+  'iso-tp4': 29,
+  dccp: 33,
+  xtp: 36,
+  ddp: 37,
+  'idpr-cmtp': 38,
+  ipv6: 41,
+  'ipv6-route': 43,
+  'ipv6-frag': 44,
+  idrp: 45,
+  rsvp: 46,
+  skip: 57,
+  'ipv6-nonxt': 59,
+  'ipv6-opts': 60,
+  rspf: 73,
+  vmtp: 81,
+  eigrp: 88,
+  ospf: 89,
+  'ax.25': 93,
+  ipip: 94,
+  etherip: 97,
+  encap: 98,
+  pim: 103,
+  ipcomp: 108,
+  comp: 108,
+  vrrp: 112,
+  l2tp: 115,
+  isis: 124,
+  fc: 133,
+  'mobility-header': 135,
+  udplite: 136,
+  'mpls-in-ip': 137,
+  manet: 138,
+  hip: 139,
+  shim6: 140,
+  wesp: 141,
+  rohc: 142,
+  ethernet: 143,
+};
+
+/** Classes that only some versions of nft have words for: read, but never written. */
+const DSCP_ALIASES: Readonly<Record<string, number>> = { be: 0, df: 0, lephb: 1, va: 44 };
+
 const WORDS = new Map<DataType, ReadonlyMap<number, string>>();
 for (const [type, words] of Object.entries(SYMBOLS) as [DataType, Readonly<Record<string, number>>][]) {
   const byValue = new Map<number, string>();
@@ -97,7 +169,9 @@ for (const [type, words] of Object.entries(SYMBOLS) as [DataType, Readonly<Recor
 /** The value that a word stands for, or undefined. */
 export function symbolValue(type: DataType, word: string): number | undefined {
   const words = SYMBOLS[type];
-  return words !== undefined && Object.hasOwn(words, word) ? words[word] : undefined;
+  if (words !== undefined && Object.hasOwn(words, word)) return words[word];
+  if (type === 'dscp') return DSCP_ALIASES[word];
+  return type === 'inet_proto' && Object.hasOwn(PROTOCOL_ALIASES, word) ? PROTOCOL_ALIASES[word] : undefined;
 }
 
 /** nft's word for a value, or undefined. */

@@ -45,6 +45,9 @@ const CONNTRACK_TYPES: Readonly<Record<ConntrackKey, DataType>> = {
   zone: 'integer',
 };
 
+export const META_KEYS = Object.keys(META_TYPES) as readonly MetaKey[];
+export const CONNTRACK_KEYS = Object.keys(CONNTRACK_TYPES) as readonly ConntrackKey[];
+
 const FIB_TYPES = { oif: 'iface_index', oifname: 'ifname', type: 'fib_addrtype' } as const;
 
 /** A data type's own layout. */
