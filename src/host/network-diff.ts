@@ -35,8 +35,8 @@ export function diffNetworks(current: ObservedNetwork, desired: OwnedNetwork): C
   const neighbours = diffRows(remaining.neighbours, desired.neighbours, neighbourKey, neighbourText);
   const forwarding = diffRows(remaining.forwarding, desired.forwarding, forwardingKey, forwardingText);
   const shaken = new Set(addresses.stale.map(({ device }) => device));
-  const kept = remaining.routes.filter((route) => !usesDevice(route, shaken));
-  const routes = diffRows(remaining.routes, desired.routes, routeKey, routeText, new Set(kept));
+  const keptRoutes = shaken.size === 0 ? undefined : remaining.routes.filter((route) => !usesDevice(route, shaken));
+  const routes = diffRows(remaining.routes, desired.routes, routeKey, routeText, keptRoutes);
   const rules = diffRows(current.rules, desired.rules, ruleText, ruleText);
   const disciplines = diffRows(
     remaining.queueDisciplines,
@@ -81,7 +81,7 @@ interface RowsDiff<Row> {
 
 /**
  * Rows to put and rows to remove. A row that differs under the same key is put, which replaces it; of several rows
- * under one key all but one are removed.
+ * under one key all but one are removed. Keys are made of rows that differ only: there are few.
  * @param kept rows of `current` that will still be there when the others are put; all of them unless given
  */
 function diffRows<Row>(
@@ -89,22 +89,20 @@ function diffRows<Row>(
   desired: readonly Row[],
   key: (row: Row) => string,
   text: (row: Row) => string,
-  kept?: ReadonlySet<Row>,
+  kept: readonly Row[] = current,
 ): RowsDiff<Row> {
   if (current.length === 0) return { put: desired, stale: [] };
-  const present = new Set((kept === undefined ? current : current.filter((row) => kept.has(row))).map(text));
-  const wanted = new Map(desired.map((row) => [key(row), text(row)]));
-  const replaced = new Set<string>();
-  const stale = current.filter((row) => {
-    const rowKey = key(row);
-    const wantedText = wanted.get(rowKey);
-    if (wantedText === undefined) return true;
-    const rowText = text(row);
-    if (wantedText === rowText || present.has(wantedText) || replaced.has(rowKey)) return wantedText !== rowText;
-    replaced.add(rowKey);
-    return false;
+  const texts = current.map(text);
+  const present = new Set(kept === current ? texts : kept.map(text));
+  const desiredTexts = desired.map(text);
+  const wanted = new Set(desiredTexts);
+  const put = desired.filter((_, index) => !present.has(desiredTexts[index] ?? ''));
+  const replacing = new Set(put.map(key));
+  const stale = current.filter((row, index) => {
+    const gone = !wanted.has(texts[index] ?? '');
+    return gone && !replacing.delete(key(row));
   });
-  return { put: desired.filter((row) => !present.has(text(row))), stale };
+  return { put, stale };
 }
 
 interface LinksDiff {

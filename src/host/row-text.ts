@@ -13,7 +13,8 @@ import type { NextHop, Route, RoutingRule } from './route.ts';
 export const DEFAULT_IPV6_METRIC = 1024;
 
 function addressText(address: Address | undefined): string {
-  return address === undefined ? '' : `${address.family}:${address.value.toString(36)}`;
+  if (address === undefined) return '';
+  return address.family === 4 ? `4:${Number(address.value)}` : `6:${address.value.toString(16)}`;
 }
 
 function prefixText(prefix: Prefix | undefined): string {

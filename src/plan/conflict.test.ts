@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseInterfaceAddress, parsePrefix } from '../address/prefix.ts';
+import { formatForeignPrefixes } from '../cluster/foreign-prefix.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import { plannedHost } from './arbitrary.ts';
-import { conflictError, describeConflict, findConflicts, foreignPrefixes, formatForeignPrefixes } from './conflict.ts';
+import { conflictError, describeConflict, findConflicts, foreignPrefixes } from './conflict.ts';
 import type { ForeignRoute, HostFacts } from './host-facts.ts';
 
 const { facts } = plannedHost({ number: 0, subnet: 1, families: [4], backend: 'auto' });

@@ -1,20 +1,11 @@
 import { formatAddress } from '../address/address.ts';
 import { formatPrefix, type Prefix, prefixesOverlap, prefixOf, samePrefix } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
+import type { ForeignPrefix } from '../cluster/foreign-prefix.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { OWNED } from '../host/owned-state.ts';
 import { LOCAL_TABLE } from '../host/route.ts';
 import type { ForeignRoute, HostFacts } from './host-facts.ts';
-
-/** Node annotation by which an agent tells the controller what its host already uses of the cluster's ranges. */
-export const FOREIGN_PREFIXES_ANNOTATION = 'flatnet.io/foreign-prefixes';
-
-/** A prefix in use on a host for something else. */
-export interface ForeignPrefix {
-  readonly prefix: Prefix;
-  /** What uses it, for people: `address 172.17.42.2/24 on docker0`, `route 172.17.0.0/16 dev docker0`. */
-  readonly source: string;
-}
 
 /** A range that the cluster claims. */
 interface ClaimedRange {
@@ -100,9 +91,4 @@ export function foreignPrefixes(
   acceptedProtocols: readonly number[] = [],
 ): readonly ForeignPrefix[] {
   return findConflicts(configuration, facts, [], acceptedProtocols).map(({ foreign }) => foreign);
-}
-
-/** The annotation's value: a JSON list of `{"prefix", "source"}`. */
-export function formatForeignPrefixes(prefixes: readonly ForeignPrefix[]): string {
-  return JSON.stringify(prefixes.map(({ prefix, source }) => ({ prefix: formatPrefix(prefix), source })));
 }

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { parse, stringify } from 'yaml';
 import { formatPrefix, type Prefix, parsePrefix } from '../address/prefix.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema, parsedText } from '../error/schema.ts';
+import { formatYaml, parseYaml } from '../error/yaml.ts';
 
 /** ip-masq-agent's configuration file. */
 export interface MasqueradeConfiguration {
@@ -36,21 +36,7 @@ export function parseMasqueradeConfiguration(text: string): MasqueradeConfigurat
   return { nonMasqueradeCIDRs: nonMasqueradeCIDRs ?? DEFAULT_CIDRS, ...rest };
 }
 
-function parseYaml(operation: string, text: string): unknown {
-  try {
-    return parse(text);
-  } catch (cause) {
-    throw new FlatnetError({
-      operation,
-      code: 'invalid',
-      message: `the file is neither YAML nor JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
-      remedy: 'write it like `nonMasqueradeCIDRs: [10.0.0.0/8]`',
-      cause,
-    });
-  }
-}
-
 /** The file's text, as YAML. */
 export function formatMasqueradeConfiguration(configuration: MasqueradeConfiguration): string {
-  return stringify({ ...configuration, nonMasqueradeCIDRs: configuration.nonMasqueradeCIDRs.map(formatPrefix) });
+  return formatYaml({ ...configuration, nonMasqueradeCIDRs: configuration.nonMasqueradeCIDRs.map(formatPrefix) });
 }

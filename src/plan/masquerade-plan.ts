@@ -25,32 +25,30 @@ export function planMasquerade(
   settings: NodeSettings,
 ): MasqueradePlan {
   if (settings.masquerade === 'off') return { exempt: [], sources: [], families: [] };
-  const exempt = exemptPrefixes(directory, configuration, settings.masquerade);
-  const sources = podPrefixes.filter(({ address: { family } }) => !exempt.some((one) => isWholeFamily(one, family)));
+  const { prefixes: exempt, whole } = exemption(directory, configuration, settings.masquerade);
+  const sources = podPrefixes.filter(({ address }) => !whole.has(address.family));
   const families = FAMILIES.filter((family) => sources.some(({ address }) => address.family === family));
   return { exempt, sources, families };
-}
-
-function isWholeFamily({ address, length }: Prefix, family: Family): boolean {
-  return address.family === family && length === 0;
 }
 
 interface Exemption {
   readonly configuration: ClusterConfiguration;
   readonly masquerade: NodeSettings['masquerade'];
   readonly prefixes: readonly Prefix[];
+  /** Families of which every address is exempt. */
+  readonly whole: ReadonlySet<Family>;
 }
 
 /** The last answer for a directory: nodes that are planned one after another share one list. */
 const exemptions = new WeakMap<PeerDirectory, Exemption>();
 
-function exemptPrefixes(
+function exemption(
   directory: PeerDirectory,
   configuration: ClusterConfiguration,
   masquerade: Exclude<NodeSettings['masquerade'], 'off'>,
-): readonly Prefix[] {
+): Exemption {
   const last = exemptions.get(directory);
-  if (last?.configuration === configuration && last.masquerade === masquerade) return last.prefixes;
+  if (last?.configuration === configuration && last.masquerade === masquerade) return last;
   const prefixes = disjointPrefixes([
     ...directory.prefixes,
     ...configuration.clusterPrefixes,
@@ -59,6 +57,8 @@ function exemptPrefixes(
     ...(masquerade?.masqLinkLocalIPv6 === true ? [] : [LINK_LOCAL[6]]),
     ...(masquerade?.nonMasqueradeCIDRs ?? []),
   ]);
-  exemptions.set(directory, { configuration, masquerade, prefixes });
-  return prefixes;
+  const whole = new Set(prefixes.flatMap(({ address, length }) => (length === 0 ? [address.family] : [])));
+  const made = { configuration, masquerade, prefixes, whole };
+  exemptions.set(directory, made);
+  return made;
 }

@@ -1,9 +1,10 @@
 import { formatAddress } from '../address/address.ts';
 import { formatPrefix, prefixContains } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
+import { FOREIGN_PREFIXES_ANNOTATION, formatForeignPrefixes } from '../cluster/foreign-prefix.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import { BACKENDS } from './backend/backend-by-name.ts';
-import { FOREIGN_PREFIXES_ANNOTATION, foreignPrefixes, formatForeignPrefixes } from './conflict.ts';
+import { foreignPrefixes } from './conflict.ts';
 import type { Finding } from './finding.ts';
 import { describeForwardDrop } from './forward-drop.ts';
 import type { HostFacts } from './host-facts.ts';

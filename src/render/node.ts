@@ -1,4 +1,4 @@
-import { FAMILIES, type Family } from '../address/family.ts';
+import type { Family } from '../address/family.ts';
 import { EMPTY_NETWORK, type OwnedNetwork, type OwnedState } from '../host/owned-state.ts';
 import type { NodePlan, PeerPath } from '../plan/node-plan.ts';
 import { renderBridge } from './bridge.ts';
@@ -29,17 +29,14 @@ export function renderNode(plan: NodePlan): OwnedState {
   };
 }
 
-/** The families in which any path is a tunnel; looks no further than it must. */
-export function tunnelledFamilies(paths: Iterable<PeerPath>): ReadonlySet<Family> {
-  const families = new Set<Family>();
-  for (const { family, path } of paths) {
-    if (path.kind === 'tunnel') families.add(family);
-    if (families.size === FAMILIES.length) break;
-  }
-  return families;
+function tunnelledFamilies(paths: readonly PeerPath[]): ReadonlySet<Family> {
+  return new Set(paths.flatMap(({ family, path }) => (path.kind === 'tunnel' ? [family] : [])));
 }
 
-/** As renderNode, but for the rows of paths. */
+/**
+ * As renderNode, but for the rows of paths.
+ * @param tunnelled the families in which a peer is, or may be, reached by a tunnel
+ */
 export function renderOutline(plan: Omit<NodePlan, 'paths'>, tunnelled: ReadonlySet<Family>): OwnedState {
   const rendered = plan.attachments.map((attachment) => ({ attachment, ...renderPod(attachment, plan) }));
   const byNamespace = Map.groupBy(rendered, ({ attachment }) => attachment.namespacePath);

@@ -3,7 +3,7 @@ import { overlay } from '../host/overlay.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { NodeOutline } from '../plan/plan-node.ts';
 import { foreignState } from './foreign-state.ts';
-import { renderOutline, tunnelledFamilies } from './node.ts';
+import { renderOutline } from './node.ts';
 import { pathTables } from './peer-path.ts';
 
 /**
@@ -12,7 +12,8 @@ import { pathTables } from './peer-path.ts';
  * and nothing for its thousands of peers.
  */
 export function planHostState({ plan, paths }: NodeOutline, facts: HostFacts): HostState {
-  const owned = renderOutline(plan, tunnelledFamilies(paths.rows()));
+  // whether any peer is reached by a tunnel isn't asked: a rule for a table with nothing in it changes nothing
+  const owned = renderOutline(plan, new Set(plan.overlays.map(({ family }) => family)));
   const pods = Map.groupBy(plan.attachments, ({ namespacePath }) => namespacePath);
   const namespaces = Array.from(owned.pods, ([path, network]): NamespaceState => {
     const pod = pods.get(path)?.[0]?.pod;
