@@ -57,6 +57,8 @@ export class AttachmentLifecycle {
   readonly #bootedAt: number;
   readonly #identify: (file: string) => string | undefined;
   readonly #queue = new KeyedQueue();
+  /** Reservations from before the kernel booted do not come anew. */
+  #formerBootCleared = false;
 
   constructor(options: AttachmentLifecycleOptions) {
     this.#network = options.network;
@@ -138,9 +140,7 @@ export class AttachmentLifecycle {
    */
   async reclaim(): Promise<Reclaimed> {
     const { taken, failures } = await this.#takeDownWhere((record) => this.#isStale(record));
-    const addresses = await this.#addresses.releaseLeaked(
-      ({ owner, reservedAt }) => reservedAt < this.#bootedAt && !this.#isRecorded(owner),
-    );
+    const addresses = this.#formerBootCleared ? [] : await this.#clearFormerBoot();
     return { attachments: taken, addresses, failures };
   }
 
@@ -162,6 +162,15 @@ export class AttachmentLifecycle {
     return { attachments: taken, addresses, failures };
   }
 
+  async #clearFormerBoot(): Promise<Reservation[]> {
+    const freed = await this.#addresses.releaseLeaked(
+      ({ owner, reservedAt }) => reservedAt < this.#bootedAt && !this.#isRecorded(owner),
+    );
+    this.#formerBootCleared = true;
+    return freed;
+  }
+
+  /** Asks twice: the second time with the container's turn, when nothing else is under way with it. */
   async #takeDownWhere(
     isWanted: (record: AttachmentRecord) => Promise<boolean>,
   ): Promise<{ readonly taken: Attachment[]; readonly failures: unknown[] }> {
@@ -173,13 +182,16 @@ export class AttachmentLifecycle {
       await this.#takeDown(record);
       taken.push(record.attachment);
     };
-    const turns = this.#attachments.list().map((record) =>
-      this.#queue
-        .run(record.attachment.containerId, () => takeDown(record))
-        .catch((failure: unknown) => {
-          failures.push(failure);
-        }),
-    );
+    const turns: Promise<void>[] = [];
+    for (const record of this.#attachments.list())
+      if (await isWanted(record))
+        turns.push(
+          this.#queue
+            .run(record.attachment.containerId, () => takeDown(record))
+            .catch((failure: unknown) => {
+              failures.push(failure);
+            }),
+        );
     await Promise.all(turns);
     return { taken, failures };
   }

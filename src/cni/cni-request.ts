@@ -4,6 +4,8 @@ import { requestedVersion } from './version.ts';
 
 /** One start of a plugin: its CNI_ variables, and what came on its stdin. */
 export interface CniRequest {
+  /** The name under which the executable was started, where it is known. */
+  readonly plugin?: string;
   readonly environment: CniEnvironment;
   readonly stdin: string;
 }

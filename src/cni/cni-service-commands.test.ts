@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FlatnetError } from '../error/flatnet-error.ts';
-import { assertError, fieldOf, type Printed, prepare, printed, READY } from './service-fixture.ts';
+import {
+  assertError,
+  configurationOf,
+  environmentOf,
+  fieldOf,
+  type Printed,
+  prepare,
+  printed,
+  READY,
+} from './service-fixture.ts';
 import { CNI_VERSIONS } from './version.ts';
 
 describe('DEL', () => {
@@ -192,6 +201,17 @@ describe('VERSION', () => {
         exit: 0,
         output: { cniVersion, supportedVersions: CNI_VERSIONS },
       });
+  });
+});
+
+describe('the loopback plugin', () => {
+  it('is answered under its own name, and takes no address', async (t) => {
+    const { fixture, service } = prepare(t);
+    fixture.addNamespace('pod');
+    const environment = { ...environmentOf('ADD', 'pod'), CNI_IFNAME: 'lo' };
+    const reply = await service.handle({ plugin: 'loopback', environment, stdin: configurationOf('1.0.0') });
+    assertError(printed(reply), 4, /raise loopback/);
+    assert.deepEqual(await fixture.addresses.list(), []);
   });
 });
 

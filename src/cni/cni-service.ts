@@ -4,6 +4,7 @@ import type { AttachmentLifecycle } from './attachment-lifecycle.ts';
 import { CniError, type CniErrorKind } from './cni-error.ts';
 import { type CniReply, type CniRequest, replyWith } from './cni-request.ts';
 import { type CniInvocation, parseEnvironment } from './environment.ts';
+import { LOOPBACK_PLUGIN, LoopbackPlugin } from './loopback-plugin.ts';
 import { type NetworkConfiguration, parseNetworkConfiguration } from './network-configuration.ts';
 import type { PodNetwork, PodNetworkParameters, Readiness } from './pod-network.ts';
 import { addToResult, checkResult } from './pod-result.ts';
@@ -32,9 +33,10 @@ export interface CniServiceOptions {
 /** Commands that came with later versions than the first that we speak. */
 const SINCE: Partial<Record<CniInvocation['command'], CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
-/** Answers the requests that runtimes make of a CNI plugin. */
+/** Answers the requests that runtimes make of our plugin, and of the loopback plugin where it is ours too. */
 export class CniService {
   readonly #options: CniServiceOptions;
+  readonly #loopback = new LoopbackPlugin();
 
   constructor(options: CniServiceOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class CniService {
 
   /** Never rejects: whatever goes wrong becomes the error that the specification wants. */
   async handle(request: CniRequest): Promise<CniReply> {
+    if (request.plugin === LOOPBACK_PLUGIN) return await this.#loopback.handle(request);
     const started = performance.now();
     const { CNI_COMMAND = '', CNI_CONTAINERID = '', CNI_IFNAME = '' } = request.environment;
     let error: unknown;

@@ -11,6 +11,9 @@ import { parseNetworkConfiguration } from './network-configuration.ts';
 import { type CniResult, EMPTY_RESULT, parseResult, renderResult } from './result.ts';
 import { renderVersions } from './version.ts';
 
+/** The name that runtimes start it under. */
+export const LOOPBACK_PLUGIN = 'loopback';
+
 const LOOPBACK = 'lo';
 
 /**

@@ -23,6 +23,8 @@ const run = promisify(execFile);
 const C_SOURCE = path.join(import.meta.dirname, 'shim/flatnet-cni.c');
 const SCRIPT = path.join(import.meta.dirname, 'shim/flatnet-cni.cjs');
 const FLAGS = ['-std=c11', '-O2', '-s', '-Wall'];
+/** Where a checkout or an image keeps what was built of it, for all hosts of a lab, say. */
+const BUILD_DIRECTORY = path.resolve(import.meta.dirname, '../../build');
 /** Static starts in half the time; not every machine has a static C library. */
 const LINKAGE = [['-static'], []];
 const COMPILERS = ['cc', 'gcc', 'clang'];
@@ -33,7 +35,7 @@ const LONGEST_FIRST_LINE = 127;
 export interface ShimOptions {
   /** Where runtimes look for plugins; usually /opt/cni/bin. */
   readonly directory: string;
-  /** Where compiled shims are kept, by what they were compiled from. */
+  /** Where compiled shims are kept, by what they were compiled from, if the folder `build` of this program cannot be written. */
   readonly cacheDirectory: string;
   /** The agent's socket, as the runtime's mount namespace sees it. */
   readonly socket: string;
@@ -98,8 +100,9 @@ async function readShim({ prebuilt, compilers = COMPILERS, cacheDirectory }: Shi
 }
 
 /**
- * The compiled shim, from the cache where it was compiled before; undefined where nothing compiles it.
- * @returns the path of the executable
+ * The path of the compiled shim; it is compiled where it has not been before. Whoever starts many hosts at once calls this
+ * first, lest each of them compile it.
+ * @returns undefined where nothing compiles it
  */
 export async function compileShim(
   cacheDirectory: string,
@@ -108,22 +111,36 @@ export async function compileShim(
   const hash = createHash('sha256')
     .update(readFileSync(C_SOURCE))
     .update(JSON.stringify([FLAGS, process.arch]));
-  const file = path.join(cacheDirectory, `flatnet-cni-${hash.digest('hex').slice(0, 16)}`);
+  const name = `flatnet-cni-${hash.digest('hex').slice(0, 16)}`;
   if (compilers.length === 0) return undefined;
-  if (existsSync(file)) return file;
-  mkdirSync(cacheDirectory, { recursive: true });
-  const scratch = mkdtempSync(path.join(cacheDirectory, '.compile-'));
+  const folders = [BUILD_DIRECTORY, cacheDirectory];
+  const built = folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
+  if (built !== undefined) return built;
+  const folder = folders.find(isWritable) ?? cacheDirectory;
+  const scratch = mkdtempSync(path.join(folder, '.compile-'));
   try {
     const output = path.join(scratch, 'flatnet-cni');
     for (const compiler of compilers.filter(isOnPath))
       for (const linkage of LINKAGE)
         if (await compiles(compiler, [...FLAGS, ...linkage, '-o', output, C_SOURCE], output)) {
+          const file = path.join(folder, name);
           renameSync(output, file);
           return file;
         }
     return undefined;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Whether files can be made in a folder, which is made where it is missing. */
+function isWritable(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -16,10 +16,8 @@ export const SHIM_PROTOCOL_VERSION = 1;
 /** Bytes; what runtimes send is a few thousand. */
 export const LARGEST_REQUEST = 1 << 20;
 
-/** A request as the shim sends it: `plugin` is the name under which it was started. */
-export interface ShimRequest extends CniRequest {
-  readonly plugin: string;
-}
+/** A request as the shim sends it. */
+export type ShimRequest = CniRequest & Required<Pick<CniRequest, 'plugin'>>;
 
 export function formatShimRequest({ plugin, environment, stdin }: ShimRequest): Uint8Array {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}\0`);
