@@ -281,17 +281,24 @@ function ruleOf(chains: readonly string[], transport: Transport): fc.Arbitrary<R
     arbitraryVerdict(chains).map((verdict): Statement => ({ kind: 'verdict', verdict })),
     fc.constant<Statement>({ kind: 'reject', with: transport === 'tcp' ? 'tcp reset' : 'port-unreachable' }),
   );
-  const match = fc.oneof(fieldMatch(transport), metaMatch, ...(transport === 'th' ? [setMatch] : []));
+  const match = fc.oneof(metaMatch, ...(transport === 'th' ? [setMatch] : []));
   return fc
     .record({
-      matches: fc.array(match, { maxLength: 3 }),
+      // nft 1.0.6 joins matches on neighbouring fields, those that exclude something wrongly: there is but one.
+      field: fc.option(fieldMatch(transport), { nil: undefined }),
+      matches: fc.array(match, { maxLength: 2 }),
       actions: fc.array(action, { maxLength: 2 }),
       final: fc.option(final, { nil: undefined }),
       comment: fc.option(fc.constantFrom('why', 'because of x'), { nil: undefined }),
     })
-    .map(({ matches, actions, final: last, comment }) => ({
+    .map(({ field, matches, actions, final: last, comment }) => ({
       // A rule that says nothing has no text.
-      statements: [...matches, ...actions, last ?? ({ kind: 'counter' } as const)],
+      statements: [
+        ...(field === undefined ? [] : [field]),
+        ...matches,
+        ...actions,
+        last ?? ({ kind: 'counter' } as const),
+      ],
       ...(comment !== undefined && { comment }),
     }));
 }

@@ -8,8 +8,7 @@ import { canonicalTable } from '../../src/netfilter/canonical-table.ts';
 import { mergedElements } from '../../src/netfilter/element-key.ts';
 import { formatTable } from '../../src/netfilter/format-ruleset.ts';
 import { parseNftJson } from '../../src/netfilter/nft-json/parse-ruleset.ts';
-import type { NamedSet, Statement, Table } from '../../src/netfilter/node.ts';
-import { PAYLOAD_FIELDS } from '../../src/netfilter/payload-field.ts';
+import type { NamedSet, Table } from '../../src/netfilter/node.ts';
 import { configure, newNamespace, runIn } from '../namespace.ts';
 import { ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 
@@ -91,19 +90,8 @@ function listable(table: Table): Table {
     chains: table.chains.map((chain) => ({
       ...chain,
       ...(chain.base?.devices !== undefined && { base: { ...chain.base, devices: [] } }),
-      rules: chain.rules.map((rule) => ({ ...rule, statements: rule.statements.toSorted(byField) })),
     })),
   };
-}
-
-/** nft joins matches on neighbouring fields, and lists them by where they lie. */
-function byField(left: Statement, right: Statement): number {
-  const offset = (statement: Statement) =>
-    statement.kind === 'match' && statement.operator === '==' && statement.left.kind === 'payload'
-      ? PAYLOAD_FIELDS[statement.left.field].offset
-      : undefined;
-  const [first, second] = [offset(left), offset(right)];
-  return first === undefined || second === undefined ? 0 : first - second;
 }
 
 /** Without the rule that looks at a field for which old versions of nft have no word. */
