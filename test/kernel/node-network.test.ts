@@ -1,75 +1,20 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { type Address, formatAddress, parseAddress } from '../../src/address/address.ts';
-import { FAMILIES } from '../../src/address/family.ts';
-import type { BackendName } from '../../src/cluster/cluster-configuration.ts';
-import type { Wiring } from '../../src/cni/attachment.ts';
 import { formatChange } from '../../src/host/change-text.ts';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { announcedDirectory, nodeInput, plannedHost, SETTINGS } from '../../src/plan/arbitrary.ts';
+import { nodeInput, SETTINGS } from '../../src/plan/arbitrary.ts';
 import { detectForwardDrop } from '../../src/plan/forward-drop.ts';
-import type { NodePlan } from '../../src/plan/node-plan.ts';
-import type { NodeSettings } from '../../src/plan/node-settings.ts';
-import { addressOf, type PeerDirectory } from '../../src/plan/peer-directory.ts';
+import { addressOf } from '../../src/plan/peer-directory.ts';
 import { planNode } from '../../src/plan/plan-node.ts';
 import { renderNode } from '../../src/render/node.ts';
 import { diffPod } from '../../src/render/pod.ts';
 import { runIn } from '../namespace.ts';
-import { type KernelHost, type KernelPod, loadRules, pings, plannedNetwork, setSysctls } from './planned-network.ts';
+import { cluster, missing, planOf, silentPairs } from './planned-cluster.ts';
+import { type KernelPod, loadRules, pings, setSysctls } from './planned-network.ts';
 
 const INTERNET = [parseAddress('203.0.113.1'), parseAddress('2001:db8::1')];
 const SKIP = missing(['busybox', 'nft']);
-
-function missing(programs: readonly string[]): string | false {
-  const absent = programs.filter((program) => spawnSync(program, ['--help']).error !== undefined);
-  return absent.length > 0 && `${absent.join(' and ')} not installed`;
-}
-
-function planOf(host: KernelHost, directory: PeerDirectory, settings: NodeSettings): NodePlan {
-  const attachments = host.pods.map((pod) => pod.attachment);
-  const { plan, findings } = planNode(nodeInput(host.planned, directory, { attachments, settings }));
-  return plan ?? assert.fail(findings.map(({ message }) => message).join('; '));
-}
-
-/** Hosts on the subnets given, two pods on each, as their plans ask for. */
-async function cluster(t: TestContext, backend: BackendName, subnets: readonly number[], wiring: Wiring) {
-  const planned = subnets.map((subnet, number) => plannedHost({ number, subnet, families: FAMILIES, backend }));
-  const { router, hosts } = await plannedNetwork(t, planned);
-  const settings = { ...SETTINGS, wiring };
-  const directory = announcedDirectory(planned, settings);
-  for (const host of hosts) {
-    for (let count = 0; count < 2; count++) host.addPod({ wiring });
-    await host.reconcile(renderNode(planOf(host, directory, settings)));
-  }
-  return { router, hosts, directory, settings };
-}
-
-/** Everybody who speaks, with the addresses under which everybody else knows it. */
-function participants(hosts: readonly KernelHost[]) {
-  return hosts.flatMap(({ planned: { node }, namespace, pods }) => [
-    { name: node.name, namespace, addresses: node.addresses },
-    ...pods.map((pod, number) => ({
-      name: `${node.name}/pod-${number}`,
-      namespace: pod.namespace,
-      addresses: pod.attachment.addresses,
-    })),
-  ]);
-}
-
-/** Every ordered pair of nodes and pods whose packets don't arrive, or don't come back. */
-function silentPairs(hosts: readonly KernelHost[]): readonly string[] {
-  const all = participants(hosts);
-  return all.flatMap((from) =>
-    all
-      .filter((to) => to !== from)
-      .flatMap((to) =>
-        to.addresses
-          .filter((address) => !pings(from.namespace, address))
-          .map((address) => `${from.name} → ${to.name} ${formatAddress(address)}`),
-      ),
-  );
-}
 
 /** Makes a namespace count what arrives from an address. */
 function countFrom(namespace: NetworkNamespace, address: Address): () => number {
