@@ -29,9 +29,12 @@ interface Site {
 function buildSite(t: TestContext, count: number): Site {
   const router = newNamespace(t);
   ip(router, 'link set lo up');
+  // Link-local addresses that are still being checked for duplicates can't look for neighbours.
+  runIn(router, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
   runIn(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   const ends = Array.from({ length: count }, (_, index): Participant => {
     const end = newNamespace(t);
+    runIn(end, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
     ip(
       router,
       `link add v${index} type veth peer name eth0 netns /proc/${process.pid}/fd/${end.fd}`,

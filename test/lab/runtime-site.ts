@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseInterfaceAddress } from '../../src/address/prefix.ts';
 import { startApiServer } from '../../src/apiserver/api-server.ts';
+import type { ServerCredentials } from '../../src/apiserver/server-credentials.ts';
 import type { PodStreams } from '../../src/apiserver/streams/pod-streams.ts';
 import { fixedToken } from '../../src/kube/credentials/token-source.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
@@ -18,6 +19,8 @@ import type { RuntimePod, RuntimePodSpec } from '../../src/lab/runtime/pod-spec.
 
 const PLUGINS = '/usr/lib/cni';
 const DEADLINE = 20_000;
+/** What clients of the API show. */
+export const TOKEN = 'secret';
 
 /** Why these tests can't run here, or false. */
 export const cannotRun = ['ptp', 'host-local'].every((name) => existsSync(path.join(PLUGINS, name)))
@@ -26,6 +29,8 @@ export const cannotRun = ['ptp', 'host-local'].every((name) => existsSync(path.j
 
 /** An API server and one host with the reference plugins, which note how they are called. */
 export class RuntimeSite {
+  /** Of the API. */
+  readonly url: string;
   readonly client: KubeClient;
   readonly errors: unknown[] = [];
   host: RunningHost;
@@ -33,7 +38,8 @@ export class RuntimeSite {
   readonly #disk: HostDisk;
   readonly #stop = new AbortController();
 
-  private constructor(client: KubeClient, disk: HostDisk, streams: { current?: PodStreams }) {
+  private constructor(url: string, client: KubeClient, disk: HostDisk, streams: { current?: PodStreams }) {
+    this.url = url;
     this.client = client;
     this.#disk = disk;
     [this.host, this.runtime] = this.#boot();
@@ -43,16 +49,17 @@ export class RuntimeSite {
 
   readonly streams: { current?: PodStreams };
 
-  static async create(t: TestContext): Promise<RuntimeSite> {
+  /** @param tls the API's certificate, where clients other than `client` come too */
+  static async create(t: TestContext, tls?: ServerCredentials): Promise<RuntimeSite> {
     const streams: { current?: PodStreams } = {};
-    const token = 'secret';
     const need = () => {
       assert.ok(streams.current);
       return streams.current;
     };
     const server = await startApiServer({
       listen: [{ host: '127.0.0.1', port: 0 }],
-      token,
+      token: TOKEN,
+      ...(tls !== undefined && { tls }),
       podStreams: {
         logs: (...all) => need().logs(...all),
         exec: (...all) => need().exec(...all),
@@ -62,14 +69,15 @@ export class RuntimeSite {
     });
     t.after(() => server.close());
     const [url = ''] = server.urls;
-    const client = new KubeClient({ server: new URL(url), token: fixedToken(token) });
+    const authority = tls === undefined ? {} : { certificateAuthority: Buffer.from(tls.caCertificate) };
+    const client = new KubeClient({ server: new URL(url), token: fixedToken(TOKEN), ...authority });
     t.after(() => client.close());
     const directory = mkdtempSync(path.join(os.tmpdir(), 'flatnet-runtime-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const disk: HostDisk = { directory, keep: [] };
     createHostDisk(disk, new Map());
     installPlugins(directory);
-    const site = new RuntimeSite(client, disk, streams);
+    const site = new RuntimeSite(url, client, disk, streams);
     t.after(() => site.end());
     return site;
   }
