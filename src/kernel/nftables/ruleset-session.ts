@@ -41,7 +41,8 @@ export class RulesetSession implements Disposable {
   readonly #socket: NetlinkSocket;
   readonly #port: number;
   readonly #features: KernelFeatures;
-  readonly #longest: number;
+  /** Bytes of the longest transaction that goes in at once. */
+  readonly longestTransaction: number;
   /** The generation of the ruleset after what is known to have happened. */
   #generation: number | undefined;
 
@@ -49,7 +50,7 @@ export class RulesetSession implements Disposable {
     this.#socket = socket;
     this.#port = socket.portId();
     this.#features = options.features ?? kernelFeatures();
-    this.#longest = Math.min(socket.longestRequest, options.longestTransaction ?? Number.POSITIVE_INFINITY);
+    this.longestTransaction = Math.min(socket.longestRequest, options.longestTransaction ?? Number.POSITIVE_INFINITY);
   }
 
   /** Opens one in a namespace, the thread's own unless told otherwise. */
@@ -115,7 +116,7 @@ export class RulesetSession implements Disposable {
   }
 
   #fits({ encoder }: EncodedTransaction): boolean {
-    return encoder.builder.length <= this.#longest;
+    return encoder.builder.length <= this.longestTransaction;
   }
 
   #encode(part: readonly TableChange[]): EncodedTransaction {

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+
+describe('a user namespace, where socket buffers cannot be forced', () => {
+  const probe = spawnSync('unshare', ['--user', '--map-root-user', '--net', 'true'], { encoding: 'utf8' });
+  const skip = probe.status === 0 ? false : `no user namespaces here: ${probe.stderr.trim()}`;
+
+  it('takes a map of 50,000 elements, and its change, by stages', { skip }, () => {
+    const script = path.join(import.meta.dirname, 'large-load.ts');
+    const options = ['--user', '--map-root-user', '--net', '--', process.execPath, script];
+    const result = spawnSync('unshare', options, { encoding: 'utf8' });
+    assert.equal(result.status, 0, result.stderr);
+    const { longest, tables } = JSON.parse(result.stdout) as { readonly longest: number; readonly tables: string };
+    assert.ok(longest < 500_000, `the buffer takes ${longest} bytes: nothing was put to the test`);
+    assert.equal(tables, 'table ip flatnet');
+  });
+});
