@@ -14,6 +14,7 @@ export interface Finding {
     | 'peer-unreachable'
     | 'mtu-mismatch'
     | 'attachment-outside-prefix'
+    | 'attachment-outdated'
     | 'forward-dropped';
   /** Name of the node, or path of the attachment, that it is about. */
   readonly subject: string;

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { formatPrefix, type Prefix, parsePrefix } from '../address/prefix.ts';
-import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema, parsedText } from '../error/schema.ts';
 import { formatYaml, parseYaml } from '../error/yaml.ts';
 

@@ -196,6 +196,24 @@ describe('planNode', () => {
     );
   });
 
+  it('names a pod that was wired otherwise, or has a larger MTU than the paths', () => {
+    const all = hosts({});
+    const host = all[0] ?? assert.fail();
+    const attachments = [
+      attachment(host, 1, { wiring: 'bridge' }),
+      attachment(host, 2, { mtu: 9000 }),
+      attachment(host, 3),
+    ];
+    const { findings } = planOf(all, 0, { attachments });
+    assert.deepEqual(
+      findings.map(({ code, subject }) => [code, subject]),
+      [
+        ['attachment-outdated', 'c1 eth0'],
+        ['attachment-outdated', 'c2 eth0'],
+      ],
+    );
+  });
+
   it('masquerades nothing in the cluster, whatever the configuration says', () => {
     fc.assert(
       fc.property(arbitraryHosts, (all) => {

@@ -64,7 +64,7 @@ export function outlineNode(input: NodeInput): Planning<NodeOutline> {
     ...uplinkFindings,
     ...prefixFindings(node),
     ...wiringFindings(name, facts, attachments, settings),
-    ...attachmentFindings(local, attachments),
+    ...attachmentFindings(local, attachments, settings),
     ...forwardFindings(name, facts, settings),
   ];
   if (findings.some(({ severity }) => severity === 'refusal')) return { findings };
@@ -146,18 +146,49 @@ function wiringFindings(
   ];
 }
 
-function attachmentFindings({ podPrefixes }: LocalNode, attachments: readonly Attachment[]): readonly Finding[] {
-  return attachments.flatMap(({ containerId, interfaceName, addresses }) =>
-    addresses
-      .filter((address) => !podPrefixes.some((prefix) => prefixContains(prefix, address)))
-      .map((address) => ({
-        severity: 'warning' as const,
-        code: 'attachment-outside-prefix' as const,
-        subject: `${containerId} ${interfaceName}`,
-        message: `${formatAddress(address)} of container ${containerId} is outside ${podPrefixes.map(formatPrefix).join(' and ')}: other nodes don't reach it`,
-        remedy: 'delete the pod; its successor gets an address of the prefix that the node has now',
-      })),
-  );
+/** What a pod was given when it came, and its node wouldn't give it now. */
+function attachmentFindings(
+  { podPrefixes, podMtu }: LocalNode,
+  attachments: readonly Attachment[],
+  { wiring }: NodeSettings,
+): readonly Finding[] {
+  return attachments.flatMap((attachment): Finding[] => {
+    const { containerId, interfaceName } = attachment;
+    const find = (code: Finding['code'], message: string): Finding => ({
+      severity: 'warning',
+      code,
+      subject: `${containerId} ${interfaceName}`,
+      message,
+      remedy: 'delete the pod; its successor gets what the node has to give now',
+    });
+    const outside = attachment.addresses.filter(
+      (address) => !podPrefixes.some((prefix) => prefixContains(prefix, address)),
+    );
+    return [
+      ...outside.map((address) =>
+        find(
+          'attachment-outside-prefix',
+          `${formatAddress(address)} of container ${containerId} is outside ${podPrefixes.map(formatPrefix).join(' and ')}: other nodes don't reach it`,
+        ),
+      ),
+      ...(attachment.wiring === wiring
+        ? []
+        : [
+            find(
+              'attachment-outdated',
+              `container ${containerId} is wired ${attachment.wiring}, and new pods ${wiring}: the two don't reach each other on this node`,
+            ),
+          ]),
+      ...(attachment.mtu <= podMtu
+        ? []
+        : [
+            find(
+              'attachment-outdated',
+              `the interface of container ${containerId} has MTU ${attachment.mtu}, and paths from this node carry ${podMtu}`,
+            ),
+          ]),
+    ];
+  });
 }
 
 function forwardFindings(
