@@ -120,7 +120,7 @@ export class RulesetSession implements Disposable {
   }
 
   #encode(part: readonly TableChange[]): EncodedTransaction {
-    const encoder = new TransactionEncoder(this.#directory());
+    const encoder = new TransactionEncoder(this.#directory(), expectedBytes(part));
     encoder.encode(part);
     return { encoder, part };
   }
@@ -180,6 +180,17 @@ export class RulesetSession implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** About as many bytes as a transaction takes, so that its buffer need not grow many times. */
+function expectedBytes(changes: readonly TableChange[]): number {
+  const sets = changes.flatMap((change): readonly { readonly elements: readonly unknown[] }[] => {
+    if (change.kind === 'add-table') return [...change.table.sets, ...change.table.maps];
+    if (change.kind === 'add-set') return [change.set];
+    if (change.kind === 'add-map') return [change.map];
+    return 'elements' in change ? [change] : [];
+  });
+  return sets.reduce((sum, { elements }) => sum + 96 * elements.length, 4096);
 }
 
 /** `add-elements @eps of ip flatnet`. */
