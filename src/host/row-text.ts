@@ -4,7 +4,7 @@
  * the scope of IPv6 routes, the dad flag of IPv4 addresses, lifetimes, and the makers of addresses and neighbours,
  * which kernels before 5.18 and 6.3 don't keep.
  */
-import { type Address, formatAddress } from '../address/address.ts';
+import type { Address } from '../address/address.ts';
 import type { Prefix } from '../address/prefix.ts';
 import type { ForwardingEntry, LinkAddress, Neighbour, QueueDiscipline } from './network-state.ts';
 import type { NextHop, Route, RoutingRule } from './route.ts';
@@ -96,9 +96,4 @@ export function queueDisciplineText(discipline: QueueDiscipline): string {
     case 'other':
       return `${discipline.device} ${discipline.name}`;
   }
-}
-
-/** `10.0.0.7/24 on eth0`: a row's address for people. */
-export function describeLinkAddress({ device, address, length }: LinkAddress): string {
-  return `${formatAddress(address)}/${length} on ${device}`;
 }

@@ -22,7 +22,7 @@ export function renderMasquerade({ exempt, sources, families }: MasqueradePlan):
       sets: [{ name: EXEMPT_SET, key: [type], flags: ['interval'], elements: exemptElements(exempt, family) }],
       chains: [
         {
-          name: 'masquerade',
+          name: 'source-nat',
           base: { type: 'nat', hook: 'postrouting', priority: SOURCE_NAT_PRIORITY, policy: 'accept' },
           rules: sources
             .filter(({ address }) => address.family === family)

@@ -10,6 +10,7 @@ import { ModelNamespace } from '../host/model-namespace.ts';
 import { diffNetworks } from '../host/network-diff.ts';
 import { EMPTY_NETWORK, type OwnedNetwork, type OwnedState } from '../host/owned-state.ts';
 import { diffStates } from '../host/state-diff.ts';
+import { formatRuleset } from '../netfilter/format-ruleset.ts';
 import { announcedDirectory, arbitraryHosts, attachment, nodeInput, plannedHost, SETTINGS } from '../plan/arbitrary.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
 import type { NodeSettings } from '../plan/node-settings.ts';
@@ -47,6 +48,11 @@ describe('renderNode', () => {
   it('wires pods to a bridge', () => {
     const plan = planOf([attachment(HOST, 0, { wiring: 'bridge' })], { ...SETTINGS, wiring: 'bridge' });
     assert.equal(text(renderNode(plan)), golden('bridge.txt'));
+  });
+
+  it('guards pods, and masquerades what they send out of the cluster', () => {
+    const { tables } = renderNode(planOf([attachment(HOST, 0)])).host;
+    assert.equal(formatRuleset({ tables }), golden('tables.nft'));
   });
 
   it('registers no hook that nothing needs', () => {
