@@ -90,6 +90,11 @@ describe('reclaim', () => {
       attachments.map(({ containerId }) => containerId),
       ['pod'],
     );
+    assert.deepEqual(
+      fixture.network.detached.map(({ namespacePath }) => namespacePath),
+      [undefined],
+      'another pod may be in the namespace of that path',
+    );
     assert.deepEqual(await reserved(fixture), {});
   });
 

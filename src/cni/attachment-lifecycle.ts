@@ -204,7 +204,7 @@ export class AttachmentLifecycle {
       const { namespacePath: recorded, ...target } = attachment;
       const present = [recorded, namespacePath]
         .filter((file) => file !== undefined)
-        .find((file) => this.#identify(file) === record.namespaceIdentity);
+        .find((file) => this.#lives(record, file));
       await this.#network.detach({ ...target, ...(present !== undefined && { namespacePath: present }) });
     }
     await this.#addresses.release(attachment, attachment.addresses);
@@ -224,10 +224,16 @@ export class AttachmentLifecycle {
     await this.#takeDown(record);
   }
 
-  async #isStale({ phase, boot, namespaceIdentity, attachment }: AttachmentRecord): Promise<boolean> {
+  async #isStale(record: AttachmentRecord): Promise<boolean> {
+    const { phase, boot, attachment } = record;
     if (phase !== 'attached' || boot !== this.#boot) return true;
-    if (this.#identify(attachment.namespacePath) === namespaceIdentity) return false;
+    if (this.#lives(record, attachment.namespacePath)) return false;
     return !(await this.#network.isWired(attachment));
+  }
+
+  /** Whether a path names the namespace that the pod was attached in: after a reboot the same inode is another one's. */
+  #lives({ boot, namespaceIdentity }: AttachmentRecord, file: string): boolean {
+    return boot === this.#boot && this.#identify(file) === namespaceIdentity;
   }
 
   #isRecorded(owner: Reservation['owner']): boolean {
