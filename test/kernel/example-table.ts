@@ -309,3 +309,55 @@ export const BRIDGE: Table = {
     },
   ],
 };
+
+const ctOriginal = (key: 'ip daddr' | 'proto-dst'): Expression => ({ kind: 'ct', key, direction: 'original' });
+
+/**
+ * Session affinity: where a client's last connection to a service went is where the next one goes. It is noted after the
+ * translation, when the packet bears the endpoint and conntrack the service.
+ */
+export const AFFINITY: Table = {
+  family: 'ip',
+  name: 'flatnet',
+  flags: [],
+  sets: [],
+  maps: [
+    {
+      name: 'affinity',
+      key: ['ipv4_addr', 'ipv4_addr', 'inet_proto', 'inet_service'],
+      flags: ['dynamic', 'timeout'],
+      timeout: 10_800_000,
+      size: 65_535,
+      value: ['ipv4_addr', 'inet_service'],
+      elements: [],
+    },
+  ],
+  chains: [
+    {
+      name: 'prerouting',
+      base: { type: 'nat', hook: 'prerouting', priority: -100, policy: 'accept' },
+      rules: [
+        rule({
+          kind: 'nat',
+          type: 'dnat',
+          address: { kind: 'map', key: concatenation(payload('ip saddr'), ...front), name: 'affinity' },
+          flags: [],
+        }),
+      ],
+    },
+    {
+      name: 'postrouting',
+      base: { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
+      rules: [
+        rule({
+          kind: 'dynamic-set',
+          operation: 'update',
+          set: 'affinity',
+          key: concatenation(payload('ip saddr'), ctOriginal('ip daddr'), l4proto, ctOriginal('proto-dst')),
+          value: concatenation(payload('ip daddr'), payload('th dport')),
+          timeout: 60_000,
+        }),
+      ],
+    },
+  ],
+};

@@ -5,7 +5,7 @@ import { canonicalTable } from '../../src/netfilter/canonical-table.ts';
 import { diffTables } from '../../src/netfilter/diff-tables.ts';
 import type { Table } from '../../src/netfilter/node.ts';
 import { configure, newNamespace, runIn } from '../namespace.ts';
-import { ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
+import { AFFINITY, ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 
 const SHAPES: readonly (readonly [string, Table, readonly RegExp[]])[] = [
   [
@@ -53,6 +53,13 @@ const SHAPES: readonly (readonly [string, Table, readonly RegExp[]])[] = [
       /ip dscp ef ip ttl set 5/,
       /reject with tcp reset/,
       /iifname "veth\*" reject with icmpx admin-prohibited/,
+    ],
+  ],
+  [
+    'affinity',
+    AFFINITY,
+    [
+      /update @affinity \{ ip saddr \. ct original ip daddr \. meta l4proto \. ct original proto-dst timeout 1m : ip daddr \. th dport \}/,
     ],
   ],
   ['bridge', BRIDGE, [/iifname \. ip saddr != @ports drop/, /ether saddr 0a:58:0a:f4:01:02 accept/]],

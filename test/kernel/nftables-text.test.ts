@@ -10,9 +10,16 @@ import { formatTable } from '../../src/netfilter/format-ruleset.ts';
 import { parseNftJson } from '../../src/netfilter/nft-json/parse-ruleset.ts';
 import type { NamedSet, Table } from '../../src/netfilter/node.ts';
 import { configure, newNamespace, runIn } from '../namespace.ts';
-import { ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
+import { AFFINITY, ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 
-const EXAMPLES = { MASQUERADE, SERVICES, ANTI_SPOOF: readable(antiSpoof('veth1', 'veth2')), ASSORTED, BRIDGE };
+const EXAMPLES = {
+  MASQUERADE,
+  SERVICES,
+  AFFINITY,
+  ANTI_SPOOF: readable(antiSpoof('veth1', 'veth2')),
+  ASSORTED,
+  BRIDGE,
+};
 
 function namespaceWithDevices(t: TestContext) {
   const namespace = newNamespace(t);
