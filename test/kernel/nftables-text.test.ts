@@ -12,10 +12,10 @@ import type { NamedSet, Table } from '../../src/netfilter/node.ts';
 import { configure, newNamespace, runIn } from '../namespace.ts';
 import { AFFINITY, ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 
+// AFFINITY is left out: nft 1.0.6 prints `ct original proto-dst` in a concatenation, but doesn't take it.
 const EXAMPLES = {
   MASQUERADE,
   SERVICES,
-  AFFINITY,
   ANTI_SPOOF: readable(antiSpoof('veth1', 'veth2')),
   ASSORTED,
   BRIDGE,
