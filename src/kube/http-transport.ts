@@ -1,9 +1,9 @@
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { systemClock } from './clock.ts';
 import type { KubeConnection } from './credentials/kube-connection.ts';
 import { parseKubeStatus, statusError } from './kube-status.ts';
+import { httpModule, httpsModule } from './node-http.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -19,35 +19,27 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds without a byte after which the request fails; 0 waits for ever. */
   readonly idleTimeout?: number;
+  /** The answer takes minutes: its connection does not count against the limit. */
+  readonly longLived?: boolean;
 }
 
 const IDLE_TIMEOUT = 30_000;
-/** Connections kept: a few watches and the odd request. */
-const MAX_SOCKETS = 64;
+/** Requests under way at once; more wait. */
+const MAX_SOCKETS = 16;
 const MAX_THROTTLED = 5;
 
 /** HTTP to one API server: keep-alive connections, authentication, refusals as errors. */
 export class HttpTransport {
   readonly #connection: KubeConnection;
   readonly #agent: http.Agent;
+  readonly #watchAgent: http.Agent;
   readonly #userAgent: string;
 
   constructor(connection: KubeConnection, userAgent: string) {
     this.#connection = connection;
     this.#userAgent = userAgent;
-    const options = { keepAlive: true, keepAliveMsecs: 15_000, maxSockets: MAX_SOCKETS, scheduling: 'lifo' as const };
-    const { certificateAuthority, clientCertificate, clientKey, serverName } = connection;
-    this.#agent =
-      connection.server.protocol === 'http:'
-        ? new http.Agent(options)
-        : new https.Agent({
-            ...options,
-            ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
-            ...(clientCertificate === undefined ? {} : { cert: clientCertificate }),
-            ...(clientKey === undefined ? {} : { key: clientKey }),
-            ...(serverName === undefined ? {} : { servername: serverName }),
-            rejectUnauthorized: connection.skipVerification !== true,
-          });
+    this.#agent = createAgent(connection, MAX_SOCKETS);
+    this.#watchAgent = createAgent(connection, Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -80,6 +72,7 @@ export class HttpTransport {
   /** Ends all connections. */
   close(): void {
     this.#agent.destroy();
+    this.#watchAgent.destroy();
   }
 
   /** Tries again at once where a kept connection turns out to have been closed by the server before it read anything. */
@@ -103,7 +96,7 @@ export class HttpTransport {
     const { promise, resolve } = Promise.withResolvers<Exchange>();
     const outgoing = (url.protocol === 'http:' ? http : https).request(url, {
       method: request.method,
-      agent: this.#agent,
+      agent: request.longLived === true ? this.#watchAgent : this.#agent,
       headers,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
@@ -142,6 +135,20 @@ export class HttpTransport {
       headers.authorization = `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`;
     return headers;
   }
+}
+
+function createAgent(connection: KubeConnection, maxSockets: number): http.Agent {
+  const options = { keepAlive: true, keepAliveMsecs: 15_000, maxSockets, scheduling: 'lifo' as const };
+  if (connection.server.protocol === 'http:') return new httpModule.Agent(options);
+  const { certificateAuthority, clientCertificate, clientKey, serverName } = connection;
+  return new httpsModule.Agent({
+    ...options,
+    ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
+    ...(clientCertificate === undefined ? {} : { cert: clientCertificate }),
+    ...(clientKey === undefined ? {} : { key: clientKey }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    rejectUnauthorized: connection.skipVerification !== true,
+  });
 }
 
 type Exchange =

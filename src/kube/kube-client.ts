@@ -247,6 +247,7 @@ export class KubeClient {
       },
       signal: options.signal,
       idleTimeout: options.stallTimeout,
+      longLived: true,
     };
     const response = await this.#transport.send(request);
     onBytes();

@@ -165,6 +165,19 @@ describe('watchResource', () => {
     assert.equal(errors.length, 1);
   });
 
+  it('leaves room for requests however many watches there are', async () => {
+    const fake = new FakeNodes();
+    await using server = await ScriptedServer.start((request, response) => fake.handle(request, response));
+    using client = new KubeClient({ server: server.url });
+    const stop = new AbortController();
+    const options = { client, resource: NODES, signal: stop.signal, project: () => true };
+    const watches = Array.from({ length: 40 }, () => watchResource(options));
+    await fake.watch(40);
+    assert.deepEqual((await client.list(NODES)).items, []);
+    stop.abort();
+    await Promise.all(watches.map((watch) => watch.finished));
+  });
+
   it('rejects whoever waits for the first list when it is stopped before', async () => {
     await using server = await ScriptedServer.start((_, response) => refuse(response, 403, 'Forbidden'));
     using client = new KubeClient({ server: server.url });

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { parse } from 'yaml';
 import { FlatnetError } from '../../error/flatnet-error.ts';
+import { parseYaml } from '../../error/yaml.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { KubeConnection } from './kube-connection.ts';
 import { fixedToken, readCredential, type TokenSource, tokenFile } from './token-source.ts';
@@ -110,13 +110,7 @@ async function connectionOf(
 }
 
 function parseKubeconfig(file: string, source: string): v.InferOutput<typeof KUBECONFIG> {
-  let document: unknown;
-  try {
-    document = parse(source);
-  } catch (cause) {
-    throw invalid(file, `it is not YAML: ${cause instanceof Error ? cause.message : cause}`, undefined, cause);
-  }
-  const parsed = v.safeParse(KUBECONFIG, document);
+  const parsed = v.safeParse(KUBECONFIG, parseYaml(`read kubeconfig ${file}`, source));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw invalid(file, `${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`);
