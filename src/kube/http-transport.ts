@@ -94,7 +94,7 @@ export class HttpTransport {
     for (const [name, value] of Object.entries(request.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const { promise, resolve } = Promise.withResolvers<Exchange>();
-    const outgoing = (url.protocol === 'http:' ? http : https).request(url, {
+    const outgoing = (url.protocol === 'http:' ? httpModule : httpsModule).request(url, {
       method: request.method,
       agent: request.longLived === true ? this.#watchAgent : this.#agent,
       headers,
