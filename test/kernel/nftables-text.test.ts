@@ -51,6 +51,7 @@ describe('the JSON listing of tables', () => {
   for (const [title, table] of Object.entries({
     MASQUERADE,
     SERVICES,
+    AFFINITY,
     ASSORTED,
     BRIDGE,
     ANTI_SPOOF: antiSpoof('veth1'),

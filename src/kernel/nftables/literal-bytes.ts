@@ -63,7 +63,9 @@ export function writeLiteral(target: Uint8Array, at: number, literal: Literal, t
         target[at + index] = Number.parseInt(literal.mac.slice(3 * index, 3 * index + 2), 16);
       return;
     case 'name': {
-      if (type.type !== 'ifname' || literal.name.length >= type.bytes) throw unfit(literal, type);
+      // Only a match by itself takes the beginning of a name.
+      if (type.type !== 'ifname' || literal.name.length >= type.bytes || literal.name.endsWith('*'))
+        throw unfit(literal, type);
       target.fill(0, at, at + type.bytes);
       for (let index = 0; index < literal.name.length; index++) target[at + index] = literal.name.charCodeAt(index);
       return;

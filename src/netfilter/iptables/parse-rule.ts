@@ -8,7 +8,7 @@ import type {
   IptablesRule,
   IptablesTarget,
 } from './node.ts';
-import { type Token, tokenize } from './token.ts';
+import { type Tokens, tokenize } from './token.ts';
 
 type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
@@ -28,19 +28,18 @@ export function parseRule(
   if (counters !== undefined) rule.counters = counters;
   let extension: OptionsDraft | undefined;
   let negated = false;
-  for (let at = 0; at < tokens.length; ) {
-    const token = tokens[at];
-    if (token === undefined) break;
-    if (token.text === '!' && !token.quoted) {
+  for (let at = 0; at < tokens.words.length; ) {
+    const word = tokens.words[at] ?? '';
+    if (isNegation(tokens, at)) {
       negated = true;
       at++;
       continue;
     }
-    if (!isOption(token)) return undefined;
+    if (!isOption(tokens, at)) return undefined;
     const values = valuesAt(tokens, at + 1);
     const [value = ''] = values;
     at += 1 + values.length;
-    switch (token.text) {
+    switch (word) {
       case '-s':
       case '--source':
         rule.source = { value: parseAddressMatch(value), negated };
@@ -76,7 +75,7 @@ export function parseRule(
       case '--jump':
       case '-g':
       case '--goto': {
-        const kind = token.text === '-g' || token.text === '--goto' ? 'goto' : 'jump';
+        const kind = word === '-g' || word === '--goto' ? 'goto' : 'jump';
         const target: IptablesTarget & OptionsDraft = { kind, name: value, options: [] };
         rule.target = target;
         extension = target;
@@ -89,26 +88,34 @@ export function parseRule(
           matches.push(match);
           extension = match;
         }
-        extension.options.push({ name: token.text.replace(/^--?/, ''), negated, values });
+        extension.options.push({ name: word.slice(word.startsWith('--') ? 2 : 1), negated, values });
     }
     negated = false;
   }
   return rule;
 }
 
-function isOption({ text, quoted }: Token): boolean {
-  return !quoted && text.length > 1 && text.startsWith('-') && !/^-\d/.test(text);
+const DASH = 45;
+const ZERO = 48;
+const NINE = 57;
+
+function isNegation({ words, quoted }: Tokens, at: number): boolean {
+  return words[at] === '!' && quoted?.has(at) !== true;
+}
+
+/** A dash and something that makes it no negative number. */
+function isOption({ words, quoted }: Tokens, at: number): boolean {
+  const word = words[at] ?? '';
+  if (word.length < 2 || word.charCodeAt(0) !== DASH || quoted?.has(at) === true) return false;
+  const second = word.charCodeAt(1);
+  return second < ZERO || second > NINE;
 }
 
 /** The words up to the next option. */
-function valuesAt(tokens: readonly Token[], start: number): string[] {
-  const values: string[] = [];
-  for (let at = start; at < tokens.length; at++) {
-    const token = tokens[at];
-    if (token === undefined || isOption(token) || (token.text === '!' && !token.quoted)) break;
-    values.push(token.text);
-  }
-  return values;
+function valuesAt(tokens: Tokens, start: number): string[] {
+  let end = start;
+  while (end < tokens.words.length && !isOption(tokens, end) && !isNegation(tokens, end)) end++;
+  return tokens.words.slice(start, end);
 }
 
 /** The same addresses occur again and again. */

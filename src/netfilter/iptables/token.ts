@@ -1,34 +1,36 @@
-/** A word of a line; in quotation marks it is never an option. */
-export interface Token {
-  readonly text: string;
-  readonly quoted: boolean;
-}
-
 const SPACE = 32;
 const QUOTE = 34;
 const BACKSLASH = 92;
 
+/** The words of a line; those that stood in quotation marks, by their places, are never options. */
+export interface Tokens {
+  readonly words: readonly string[];
+  readonly quoted: ReadonlySet<number> | undefined;
+}
+
 /** The words of a line from `start` on. Inside quotation marks a backslash stands before each `"` and `\`. */
-export function tokenize(line: string, start: number): Token[] {
-  const tokens: Token[] = [];
+export function tokenize(line: string, start: number): Tokens {
+  const words: string[] = [];
+  let quoted: Set<number> | undefined;
   let at = start;
   while (at < line.length) {
-    if (line.charCodeAt(at) === SPACE) {
-      at++;
-      continue;
-    }
-    if (line.charCodeAt(at) === QUOTE) {
+    const first = line.charCodeAt(at);
+    if (first === SPACE) at++;
+    else if (first === QUOTE) {
       const end = closingQuote(line, at);
-      tokens.push({ text: line.slice(at + 1, end).replace(/\\(["\\])/g, '$1'), quoted: true });
+      const text = line.slice(at + 1, end);
+      quoted ??= new Set();
+      quoted.add(words.length);
+      words.push(text.includes('\\') ? text.replace(/\\(["\\])/g, '$1') : text);
       at = end + 1;
-      continue;
+    } else {
+      const space = line.indexOf(' ', at);
+      const end = space < 0 ? line.length : space;
+      words.push(line.slice(at, end));
+      at = end;
     }
-    const space = line.indexOf(' ', at);
-    const end = space < 0 ? line.length : space;
-    tokens.push({ text: line.slice(at, end), quoted: false });
-    at = end;
   }
-  return tokens;
+  return { words, quoted };
 }
 
 function closingQuote(line: string, open: number): number {
