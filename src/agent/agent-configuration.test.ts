@@ -43,6 +43,6 @@ masquerade: { enabled: false }
     refuses('metrics: localhost', /metrics: "localhost"/, /127\.0\.0\.1:10351/);
     refuses('mtu: 500', /mtu: .*500/, /1280/);
     refuses('stateDirectory: var', /stateDirectory: .*absolute path.*"var"/, /stateDirectory/);
-    refuses('wiring: [', /read agent configuration/, /correct the YAML/);
+    refuses('wiring: [', /read agent configuration/, /correct the text/);
   });
 });

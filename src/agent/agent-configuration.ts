@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { parse as parseYaml } from 'yaml';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { parseClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
 import type { Wiring } from '../cni/attachment.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema } from '../error/schema.ts';
+import { parseYaml } from '../error/yaml.ts';
 
 /** An address and a port to listen on. */
 export interface ListenAddress {
@@ -80,19 +80,8 @@ const schema = v.strictObject({
  * @throws FlatnetError `invalid` that names the field, the value and the remedy
  */
 export function parseAgentConfiguration(text: string): AgentConfiguration {
-  let document: unknown;
-  try {
-    document = parseYaml(text) ?? {};
-  } catch (cause) {
-    throw new FlatnetError({
-      operation: 'read agent configuration',
-      code: 'invalid',
-      message: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'correct the YAML at that place',
-      cause,
-    });
-  }
-  const parsed = parseBySchema('read agent configuration', schema, document);
+  const operation = 'read agent configuration';
+  const parsed = parseBySchema(operation, schema, parseYaml(operation, text) ?? {});
   return {
     ...parsed,
     node: parsed.node,

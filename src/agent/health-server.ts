@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { FlatnetError } from '../error/flatnet-error.ts';
+import { httpModule } from '../kube/node-http.ts';
 import type { Readiness } from './readiness.ts';
 
 export interface HealthServerOptions {
@@ -19,7 +20,7 @@ export interface HealthServerOptions {
  * @throws FlatnetError `conflict` where the address is taken
  */
 export async function startHealthServer(options: HealthServerOptions): Promise<Server> {
-  const server = createServer(async (request, response) => {
+  const server = httpModule.createServer(async (request, response) => {
     const reply = (status: number, body: string, contentType = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }).end(body);
     };

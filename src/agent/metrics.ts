@@ -1,21 +1,22 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type * as prometheus from 'prom-client';
 import { reportError } from '../cni/cni-error.ts';
 import { LATEST_CNI_VERSION } from '../cni/version.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
+import { Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 import type { Condition } from './readiness.ts';
 
 /** The agent's metrics, in a registry of their own. Process figures are read when somebody asks, by no timer. */
 export class AgentMetrics {
   readonly registry = new Registry();
-  readonly reconcileDuration: Histogram;
-  readonly reconcileErrors: Counter;
-  readonly changes: Counter<'kind'>;
-  readonly cniRequests: Counter<'command' | 'code'>;
-  readonly cniDuration: Histogram<'command'>;
-  readonly attachments: Gauge;
-  readonly peers: Gauge<'path'>;
-  readonly condition: Gauge<'name' | 'state'>;
-  readonly api: Gauge;
+  readonly reconcileDuration: prometheus.Histogram;
+  readonly reconcileErrors: prometheus.Counter;
+  readonly changes: prometheus.Counter<'kind'>;
+  readonly cniRequests: prometheus.Counter<'command' | 'code'>;
+  readonly cniDuration: prometheus.Histogram<'command'>;
+  readonly attachments: prometheus.Gauge;
+  readonly peers: prometheus.Gauge<'path'>;
+  readonly condition: prometheus.Gauge<'name' | 'state'>;
+  readonly api: prometheus.Gauge;
 
   constructor() {
     const registers = [this.registry];
@@ -94,7 +95,7 @@ function cniCodeOf(error: unknown): number {
 }
 
 /** The process figures that every exporter has, under the names that dashboards look for. */
-function addProcessMetrics(registers: Registry[]): void {
+function addProcessMetrics(registers: prometheus.Registry[]): void {
   new Gauge({
     name: 'process_resident_memory_bytes',
     help: 'Resident memory size in bytes.',

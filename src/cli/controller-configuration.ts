@@ -1,9 +1,8 @@
 import * as v from 'valibot';
-import { parse as parseYaml } from 'yaml';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { parseClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
-import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema } from '../error/schema.ts';
+import { parseYaml } from '../error/yaml.ts';
 
 /** What a controller is told by its configuration file. */
 export interface ControllerConfiguration {
@@ -27,22 +26,8 @@ const schema = v.strictObject({
 
 /** Reads a controller's configuration from YAML text. @throws FlatnetError `invalid` naming the field */
 export function parseControllerConfiguration(text: string): ControllerConfiguration {
-  let document: unknown;
-  try {
-    document = parseYaml(text) ?? {};
-  } catch (cause) {
-    throw new FlatnetError({
-      operation: 'read controller configuration',
-      code: 'invalid',
-      message: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'correct the YAML at that place',
-      cause,
-    });
-  }
-  const { kubeconfig, cluster, fabric, quarantineSeconds } = parseBySchema(
-    'read controller configuration',
-    schema,
-    document,
-  );
+  const operation = 'read controller configuration';
+  const document = parseYaml(operation, text) ?? {};
+  const { kubeconfig, cluster, fabric, quarantineSeconds } = parseBySchema(operation, schema, document);
   return { kubeconfig, fabric, quarantineSeconds, cluster: parseClusterConfiguration(cluster) };
 }

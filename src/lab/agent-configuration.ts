@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import { formatPrefix } from '../address/prefix.ts';
+import { formatYaml } from '../error/yaml.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
 import { HOST_PATHS } from './lab-host.ts';
 
@@ -15,7 +15,7 @@ export function formatClusterConfiguration({ cluster }: LabConfiguration): Recor
 
 /** The agent's configuration file on a host: YAML. */
 export function formatAgentConfiguration(lab: LabConfiguration, node: string): string {
-  return stringify({
+  return formatYaml({
     node,
     kubeconfig: HOST_PATHS.agentKubeconfig,
     cluster: formatClusterConfiguration(lab),

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { stringify } from 'yaml';
 import { type Address, formatAddress } from '../address/address.ts';
 import type { Prefix } from '../address/prefix.ts';
 import { DEFAULT_SERVICE_RANGES } from '../apiserver/admission/service-ranges.ts';
@@ -7,6 +6,7 @@ import { startApiServer } from '../apiserver/api-server.ts';
 import { startClusterControllers } from '../apiserver/controllers/start-cluster-controllers.ts';
 import { createServerCredentials } from '../apiserver/server-credentials.ts';
 import type { PodStreams } from '../apiserver/streams/pod-streams.ts';
+import { formatYaml } from '../error/yaml.ts';
 import type { KubeConnection } from '../kube/credentials/kube-connection.ts';
 import { fixedToken } from '../kube/credentials/token-source.ts';
 import { KubeClient } from '../kube/kube-client.ts';
@@ -87,7 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 function formatKubeconfig(cluster: string, server: string, authority: string, token: string): string {
   const name = `flatnet-${cluster}`;
-  return stringify({
+  return formatYaml({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name, cluster: { server, 'certificate-authority-data': Buffer.from(authority).toString('base64') } }],

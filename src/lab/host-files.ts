@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import { formatAddress } from '../address/address.ts';
+import { formatYaml } from '../error/yaml.ts';
 import { formatAgentConfiguration } from './agent-configuration.ts';
 import { INTERNET } from './fabric-plan.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
@@ -18,7 +18,7 @@ export function hostFiles(lab: LabConfiguration, name: string, kubeconfig: strin
   if (name === INTERNET) return files;
   files.set(belowEtc(HOST_PATHS.agentConfiguration), formatAgentConfiguration(lab, name));
   files.set(belowEtc(HOST_PATHS.agentKubeconfig), kubeconfig);
-  if (lab.masquerade !== undefined) files.set(belowEtc(HOST_PATHS.masqueradeConfiguration), stringify(lab.masquerade));
+  if (lab.masquerade !== undefined) files.set(belowEtc(HOST_PATHS.masqueradeConfiguration), formatYaml(lab.masquerade));
   return files;
 }
 

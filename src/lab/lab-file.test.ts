@@ -27,7 +27,7 @@ describe('a lab file', () => {
 
   const refusals: readonly (readonly [string, string, RegExp])[] = [
     ['two labs', `${LAB}---\n${LAB}`, /document 2: kind: Lab/],
-    ['YAML that is none', 'a: [', /document 1: /],
+    ['YAML that is none', 'a: [', /neither YAML nor JSON/],
     ['what is no object', '- 1\n', /no apiVersion and kind/],
     ['an object without a name', 'apiVersion: v1\nkind: Pod\nmetadata: {}\n', /metadata\.name of the Pod/],
     ['a misspelt field', LAB.replace('mtu', 'mtuu'), /spec\.mtuu is not a known field/],

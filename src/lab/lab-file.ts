@@ -1,6 +1,6 @@
-import { parseAllDocuments } from 'yaml';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema } from '../error/schema.ts';
+import { parseYamlDocuments } from '../error/yaml.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type LabDocument, labDocumentSchema } from './lab-file-schema.ts';
 
@@ -18,12 +18,8 @@ export interface LabFile {
 export function parseLabFile(text: string, file: string): LabFile {
   let lab: LabDocument | undefined;
   const manifests: KubeObject[] = [];
-  for (const [index, document] of parseAllDocuments(text).entries()) {
+  for (const [index, value] of parseYamlDocuments(`read ${file}`, text).entries()) {
     const operation = `read ${file}, document ${index + 1}`;
-    const [problem] = document.errors ?? [];
-    if (problem !== undefined)
-      throw invalid(operation, problem.message.split('\n')[0] ?? 'is not YAML', 'correct the YAML', problem);
-    const value: unknown = document.toJS();
     if (value === null || value === undefined) continue;
     if (isObject(value) && value.kind === 'Lab') {
       if (lab !== undefined) throw invalid(operation, 'kind: Lab stands there a second time', 'keep one of the two');

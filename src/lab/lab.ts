@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { stringify } from 'yaml';
 import { formatAddress } from '../address/address.ts';
 import { describeError, FlatnetError } from '../error/flatnet-error.ts';
+import { formatYaml } from '../error/yaml.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { PODS, SERVICES } from '../kube/resource.ts';
@@ -279,7 +279,7 @@ export class Lab {
     if (isCloud) this.#resources.use(await FabricRouteServer.listen(this.#fabric, labSocket));
     replaceFile(
       file,
-      stringify({
+      formatYaml({
         kubeconfig,
         cluster: formatClusterConfiguration(start.configuration),
         ...(isCloud && { fabric: { labSocket } }),

@@ -27,7 +27,7 @@ const ROOMS = [
 
 const PURE = new Set(['verify', 'render', 'plan', 'cluster', 'host', 'netfilter', 'address', 'error']);
 /** Modules that compute and do no I/O. */
-const PURE_MODULES = new Set(['node:crypto', 'node:util', 'node:assert/strict', 'yaml', 'valibot']);
+const PURE_MODULES = new Set(['node:crypto', 'node:util', 'node:assert/strict', 'js-yaml', 'valibot']);
 
 interface Import {
   readonly from: string;

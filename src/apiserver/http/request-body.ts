@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { parse as parseYaml } from 'yaml';
+import { parseYaml } from '../../error/yaml.ts';
 import type { JsonValue } from '../json-value.ts';
 import { findKind } from '../resource/resource-table.ts';
 import { decodeProtobuf, openProtobufEnvelope } from '../schema/protobuf-decode.ts';
@@ -39,7 +39,9 @@ export function parseBody(body: Buffer, mediaType: string): JsonValue | undefine
   }
   const text = body.toString('utf8');
   try {
-    return mediaType.includes('yaml') && !text.trimStart().startsWith('{') ? parseYaml(text) : JSON.parse(text);
+    return mediaType.includes('yaml') && !text.trimStart().startsWith('{')
+      ? (parseYaml('decode body', text) as JsonValue)
+      : JSON.parse(text);
   } catch (error) {
     throw badRequest(`error decoding the request body: ${error instanceof Error ? error.message : String(error)}`);
   }
