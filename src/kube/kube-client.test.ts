@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { refuse, reply, ScriptedServer } from '../../test/kube/scripted-server.ts';
+import { startApiServer } from '../apiserver/api-server.ts';
+import { createServerCredentials } from '../apiserver/server-credentials.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
+import { fixedToken } from './credentials/token-source.ts';
 import { KubeClient } from './kube-client.ts';
 import { isKubeReason, kubeStatusOf } from './kube-status.ts';
-import { DEPLOYMENTS, NODES, PODS } from './resource.ts';
+import { DEPLOYMENTS, NAMESPACES, NODES, PODS } from './resource.ts';
 
 describe('KubeClient', () => {
   it('names objects by path, and bodies by type', async () => {
@@ -99,6 +102,26 @@ describe('KubeClient', () => {
     const reading = patient.read('/version', { signal: stop.signal });
     stop.abort(new Error('enough'));
     await assert.rejects(reading, /enough/);
+  });
+
+  it('speaks TLS, and trusts the authority that it is given and no other', async () => {
+    const tls = await createServerCredentials(['127.0.0.1']);
+    const listen = [{ host: '127.0.0.1', port: 0 }];
+    const server = await startApiServer({ listen, token: 'secret', tls });
+    try {
+      const url = new URL(server.urls[0] ?? '');
+      const token = fixedToken('secret');
+      using client = new KubeClient({ server: url, token, certificateAuthority: Buffer.from(tls.caCertificate) });
+      assert.ok((await client.list(NAMESPACES)).items.length > 0);
+      using trusting = new KubeClient({ server: url, token, skipVerification: true });
+      assert.ok((await trusting.list(NAMESPACES)).items.length > 0);
+      using stranger = new KubeClient({ server: url, token });
+      await assert.rejects(stranger.list(NAMESPACES), { code: 'unavailable' });
+      using intruder = new KubeClient({ server: url, token: fixedToken('guess'), skipVerification: true });
+      await assert.rejects(intruder.list(NAMESPACES), { code: 'permission' });
+    } finally {
+      await server.close();
+    }
   });
 
   it('goes on where the server has closed an idle connection', async () => {
