@@ -156,7 +156,8 @@ export function podGateways({ podPrefixes, wiring }: Pick<NodePlan, 'podPrefixes
 
 /**
  * The pod's end. IPv6 is switched on, since some runtimes switch it off in new namespaces, and its addresses skip
- * duplicate address detection: they were given out once, and are usable at once.
+ * duplicate address detection: they were given out once, and are usable at once. No router is asked for: the gateway
+ * is known, and whoever asks becomes an entry in the host's neighbour table.
  */
 function podEnd({ interfaceName: device, mac, mtu }: Attachment, addresses: readonly PodAddress[]): OwnedNetwork {
   const hasIPv6 = addresses.some(({ address }) => address.family === 6);
@@ -183,4 +184,5 @@ function podEnd({ interfaceName: device, mac, mtu }: Attachment, addresses: read
 const IPV6_SETTINGS = [
   ['disable_ipv6', '0'],
   ['accept_dad', '0'],
+  ['accept_ra', '0'],
 ] as const;

@@ -16,11 +16,11 @@ import {
 } from './rule.ts';
 
 /** Types of RFC 4861, RFC 2710 and RFC 3810 messages. */
+const ROUTER_SOLICITATION = 133;
 const ROUTER_ADVERTISEMENT = 134;
 const NEIGHBOUR_SOLICITATION = 135;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 const REDIRECT = 137;
-const ROUTER_SOLICITATION = 133;
 const MULTICAST_REPORTS = [131, 132, 143];
 
 const UNSPECIFIED_IPV4 = parseAddress('0.0.0.0');
@@ -38,7 +38,8 @@ const FILTER_PRIORITY = 0;
  * packets of other links nothing, comes and goes with the attachment in one step, and works on every kernel, where
  * adding a device to a chain that is there needs Linux 6.4. What is let through besides the pod's own addresses:
  * link-local IPv6, and what a stack says before it has an address (duplicate address detection, multicast reports,
- * ARP probes). Router advertisements and redirects are nobody's business but a router's.
+ * ARP probes). Router advertisements and redirects are nobody's business but a router's; and router solicitations are
+ * asked of nobody, and would leave an entry each in the neighbour table that all namespaces of a machine share.
  * @returns undefined for a pod that opted out
  */
 export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attachment): Chain | undefined {
@@ -57,7 +58,7 @@ export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attac
       rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
       rule(
         equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
-        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ROUTER_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
+        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
         ACCEPT,
       ),
     ],
@@ -72,7 +73,7 @@ function neighbourDiscoveryRules(addresses: readonly Address[]): readonly Rule[]
     differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL)),
   ];
   return [
-    rule(isOneOf('icmpv6 type', [ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
+    rule(isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
     rule(advertisement, ...foreignTarget, DROP),
   ];
 }

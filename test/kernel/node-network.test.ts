@@ -9,7 +9,7 @@ import { addressOf } from '../../src/plan/peer-directory.ts';
 import { planNode } from '../../src/plan/plan-node.ts';
 import { renderNode } from '../../src/render/node.ts';
 import { diffPod } from '../../src/render/pod.ts';
-import { runIn } from '../namespace.ts';
+import { jsonIn, runIn } from '../namespace.ts';
 import { cluster, missing, planOf, silentPairs } from './planned-cluster.ts';
 import { type KernelPod, loadRules, pings, setSysctls } from './planned-network.ts';
 
@@ -32,6 +32,13 @@ function countFrom(namespace: NetworkNamespace, address: Address): () => number 
   };
 }
 
+/** Neighbours of a link that nobody made to stay. */
+function passingNeighbours(namespace: NetworkNamespace, device: string): readonly unknown[] {
+  return jsonIn(namespace, 'ip', '-j', 'neigh', 'show', 'dev', device, 'nud', 'all').filter(
+    ({ state }) => !['PERMANENT', 'NOARP'].some((lasting) => Array.isArray(state) && state.includes(lasting)),
+  );
+}
+
 describe('a planned network in the kernel', { skip: SKIP, concurrency: false }, () => {
   for (const wiring of ['point-to-point', 'bridge'] as const)
     it(`carries every pair's packets, ${wiring}, directly and through the overlay, past strict source checks`, async (t) => {
@@ -47,6 +54,14 @@ describe('a planned network in the kernel', { skip: SKIP, concurrency: false }, 
 `,
       );
       assert.deepEqual(silentPairs(hosts), []);
+      if (wiring === 'point-to-point')
+        for (const { namespace, pods } of hosts)
+          for (const { attachment } of pods)
+            assert.deepEqual(
+              passingNeighbours(namespace, attachment.hostLink),
+              [],
+              'entries of the table that all share',
+            );
       for (const host of hosts) {
         const again = await host.reconcile(renderNode(planOf(host, directory, settings)));
         assert.deepEqual(again.map(formatChange), [], 'what was read back differs from what was planned');
