@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { LabProgram } from '../lab/lab.ts';
-import { compileCacheDirectory } from './compile-cache.ts';
 
 const PROJECT = path.resolve(import.meta.dirname, '../..');
 
@@ -16,12 +15,12 @@ export function labProgram(): LabProgram {
 /** The environment of a lab's own processes: what they need of the caller's, and nothing else of it. */
 export function labEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const taken = Object.entries(environment).filter(
-    ([name]) => ['HOME', 'LANG', 'TERM', 'XDG_RUNTIME_DIR'].includes(name) || name.startsWith('FLATNET_'),
+    ([name]) =>
+      ['HOME', 'LANG', 'TERM', 'XDG_RUNTIME_DIR', 'NODE_COMPILE_CACHE'].includes(name) || name.startsWith('FLATNET_'),
   );
   return {
     ...Object.fromEntries(taken),
     // Programs of administrators, for ordinary users too.
     PATH: `${environment.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`,
-    NODE_COMPILE_CACHE: compileCacheDirectory(environment),
   };
 }

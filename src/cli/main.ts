@@ -1,7 +1,7 @@
 import { enableCompileCache, flushCompileCache } from 'node:module';
-import { compileCacheDirectory } from './compile-cache.ts';
 
-enableCompileCache(compileCacheDirectory(process.env));
+// In NODE_COMPILE_CACHE, which bin/flatnet sets and all processes that it starts inherit.
+enableCompileCache();
 // A process that is killed writes nothing, so what it has compiled by now is written while it runs.
 setTimeout(() => flushCompileCache(), 5_000).unref();
 

@@ -7,9 +7,11 @@ import { killHostProcesses, mountedNamespaces, namespacesOf } from './host-proce
 import type { HostIdentity } from './lab-configuration.ts';
 import { HOST_PATHS, type LabHost } from './lab-host.ts';
 
-/** The environment of a host's processes: nothing of whoever started the lab but what Flatnet itself reads. */
+/** The environment of a host's processes: nothing of whoever started the lab but what Flatnet and its Node read. */
 export function hostEnvironment(hostname: string, inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ours = Object.entries(inherited).filter(([name]) => name.startsWith('FLATNET_'));
+  const ours = Object.entries(inherited).filter(
+    ([name]) => name.startsWith('FLATNET_') || name === 'NODE_COMPILE_CACHE',
+  );
   return {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/root',

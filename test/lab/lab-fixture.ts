@@ -16,7 +16,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = path.resolve(import.meta.dirname, '../../bin/flatnet');
 /** An ordinary user: nobody. */
 const NOBODY = 65534;
 const DEADLINE = 60_000;
