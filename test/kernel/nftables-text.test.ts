@@ -10,9 +10,9 @@ import { formatTable } from '../../src/netfilter/format-ruleset.ts';
 import { parseNftJson } from '../../src/netfilter/nft-json/parse-ruleset.ts';
 import type { NamedSet, Table } from '../../src/netfilter/node.ts';
 import { configure, newNamespace, runIn } from '../namespace.ts';
-import { AFFINITY, ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
+import { ASSORTED, antiSpoof, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 
-// AFFINITY is left out: nft 1.0.6 prints `ct original proto-dst` in a concatenation, but doesn't take it.
+// Session affinity is left out: nft 1.0.6 prints its update of a map, but neither takes that text nor has JSON for it.
 const EXAMPLES = {
   MASQUERADE,
   SERVICES,
@@ -51,7 +51,6 @@ describe('the JSON listing of tables', () => {
   for (const [title, table] of Object.entries({
     MASQUERADE,
     SERVICES,
-    AFFINITY,
     ASSORTED,
     BRIDGE,
     ANTI_SPOOF: antiSpoof('veth1'),

@@ -3,9 +3,7 @@ import { isMap } from '../../netfilter/element-key.ts';
 import { establishedFact } from '../../netfilter/header-dependency.ts';
 import type {
   ConntrackKey,
-  DataType,
   Expression,
-  Literal,
   MetaKey,
   NamedMap,
   NamedSet,
@@ -15,9 +13,9 @@ import type {
 } from '../../netfilter/node.ts';
 import type { HeaderDependency } from '../../netfilter/payload-field.ts';
 import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
-import { conntrackType, metaType, type ValueType, valueTypeOf } from '../../netfilter/value-type.ts';
+import { conntrackType, metaType, valueTypeOf } from '../../netfilter/value-type.ts';
 import { fieldAt } from './field-reader.ts';
-import type { KernelExpression, Register, RegisterRange } from './kernel-expression.ts';
+import type { KernelExpression } from './kernel-expression.ts';
 import {
   CONNTRACK_NUMBERS,
   DYNSET_OPERATIONS,
@@ -30,10 +28,10 @@ import {
   RATE_UNITS,
   rejectType,
 } from './kernel-number.ts';
-import { readLiteral } from './literal-bytes.ts';
 import { comparison, joinedRange, rangeComparison } from './match-disassembler.ts';
 import { readFieldWrite, readWordWrite } from './payload-write-disassembler.ts';
-import { type ComputedValue, type RegisterValue, withoutPending } from './register-value.ts';
+import { NotModelled, RegisterFile } from './register-file.ts';
+import { withoutPending } from './register-value.ts';
 
 /** What a rule's instructions name by name only. */
 export interface DisassemblyContext {
@@ -41,9 +39,6 @@ export interface DisassemblyContext {
   /** A set or map of the rule's table; an anonymous one with its elements. */
   findSet(name: string): { readonly anonymous: boolean; readonly set: NamedSet | NamedMap } | undefined;
 }
-
-/** Stands for whatever isn't modelled: the rule becomes `unknown` from there on. */
-class NotModelled extends Error {}
 
 /**
  * The statements that a rule's instructions stand for: assembleRule's inverse, up to canonicalRule. From the first
@@ -79,7 +74,7 @@ function namesOf<Name extends string>(numbers: Readonly<Record<Name, number>>, b
 class RuleDisassembler {
   readonly statements: Statement[] = [];
   readonly #context: DisassemblyContext;
-  readonly #registers = new Map<Register, RegisterValue>();
+  readonly #registers = new RegisterFile();
   readonly #facts: HeaderDependency[] = [];
   /** Whether the last instruction compared: one that follows it compares the same register. */
   #compared = false;
@@ -92,16 +87,6 @@ class RuleDisassembler {
     this.statements.push(statement);
     const fact = establishedFact(statement);
     if (fact !== undefined) this.#facts.push(fact);
-  }
-
-  #put(register: Register, expression: Expression, type: ValueType, more: Partial<ComputedValue> = {}): void {
-    this.#registers.set(register, { kind: 'computed', expression, type, ...more });
-  }
-
-  #computed(register: Register): ComputedValue {
-    const value = this.#registers.get(register);
-    if (value?.kind !== 'computed') throw new NotModelled(`register ${register}`);
-    return value;
   }
 
   read(expression: KernelExpression): void {
@@ -120,19 +105,23 @@ class RuleDisassembler {
         }
         const { type } = PAYLOAD_FIELDS[field];
         const order = type === 'integer' ? 'big' : valueTypeOf(type).order;
-        this.#put(expression.register, { kind: 'payload', field }, { type, bytes: expression.length, order });
+        this.#registers.put(expression.register, { kind: 'payload', field }, { type, bytes: expression.length, order });
         return;
       }
       case 'meta': {
         const key: MetaKey = nameOf(META_NUMBERS, expression.key);
-        this.#put(expression.register, { kind: 'meta', key }, metaType(key));
+        this.#registers.put(expression.register, { kind: 'meta', key }, metaType(key));
         return;
       }
       case 'ct': {
         const key: ConntrackKey = nameOf(CONNTRACK_NUMBERS, expression.key);
         const direction =
           expression.direction === undefined ? undefined : expression.direction === 0 ? 'original' : 'reply';
-        this.#put(expression.register, { kind: 'ct', key, ...(direction && { direction }) }, conntrackType(key));
+        this.#registers.put(
+          expression.register,
+          { kind: 'ct', key, ...(direction && { direction }) },
+          conntrackType(key),
+        );
         return;
       }
       case 'fib': {
@@ -140,19 +129,19 @@ class RuleDisassembler {
         const type = valueTypeOf(result === 'oif' ? 'iface_index' : result === 'oifname' ? 'ifname' : 'fib_addrtype');
         const selectors = namesOf(FIB_SELECTORS, expression.flags);
         const presence = (expression.flags & FIB_PRESENT) !== 0;
-        this.#put(expression.register, { kind: 'fib', selectors, result }, type, { presence });
+        this.#registers.put(expression.register, { kind: 'fib', selectors, result }, type, { presence });
         return;
       }
       case 'numgen': {
         const { modulus, offset } = expression;
         const mode = nameOf(NUMGEN_TYPES, expression.type);
-        this.#put(expression.register, { kind: 'numgen', mode, modulus, offset }, valueTypeOf('integer'));
+        this.#registers.put(expression.register, { kind: 'numgen', mode, modulus, offset }, valueTypeOf('integer'));
         return;
       }
       case 'hash': {
         const { modulus, seed, offset, length } = expression;
-        const of = this.#gatherLength(expression.source, length);
-        this.#put(
+        const of = this.#registers.gatherLength(expression.source, length);
+        this.#registers.put(
           expression.register,
           { kind: 'jhash', of, modulus, ...(seed && { seed }), offset },
           valueTypeOf('integer'),
@@ -166,33 +155,39 @@ class RuleDisassembler {
           this.#registers.set(expression.register, { kind: 'word', mask, xor });
           return;
         }
-        const { type } = this.#computed(expression.source);
+        const { type } = this.#registers.computed(expression.source);
         const pending = { mask, xor };
-        this.#put(expression.register, withoutPending(this.#computed(expression.source)), type, { pending });
+        this.#registers.put(expression.register, withoutPending(this.#registers.computed(expression.source)), type, {
+          pending,
+        });
         return;
       }
       case 'shift': {
-        const value = this.#computed(expression.source);
+        const value = this.#registers.computed(expression.source);
         const right: Expression = { kind: 'literal', literal: { kind: 'number', value: expression.bits } };
         const left = withoutPending(value);
-        this.#put(expression.register, { kind: 'binary', operator: expression.direction, left, right }, value.type);
+        this.#registers.put(
+          expression.register,
+          { kind: 'binary', operator: expression.direction, left, right },
+          value.type,
+        );
         return;
       }
       case 'byteorder':
-        this.#registers.set(expression.register, { ...this.#computed(expression.source), ordered: true });
+        this.#registers.set(expression.register, { ...this.#registers.computed(expression.source), ordered: true });
         return;
       case 'immediate':
         this.#registers.set(expression.register, { kind: 'constant', bytes: expression.data });
         return;
       case 'cmp': {
-        const statement = comparison(this.#computed(expression.register), expression);
+        const statement = comparison(this.#registers.computed(expression.register), expression);
         const range = this.#compared ? joinedRange(this.statements.at(-1), statement) : undefined;
         if (range === undefined) this.#push(statement);
         else this.statements[this.statements.length - 1] = range;
         return;
       }
       case 'range':
-        this.#push(rangeComparison(this.#computed(expression.register), expression));
+        this.#push(rangeComparison(this.#registers.computed(expression.register), expression));
         return;
       case 'lookup':
         this.#lookup(expression);
@@ -212,12 +207,12 @@ class RuleDisassembler {
         return;
       case 'meta-write': {
         const key: MetaKey = nameOf(META_NUMBERS, expression.key);
-        this.#push({ kind: 'set-meta', key, value: this.#value(expression.register, metaType(key)) });
+        this.#push({ kind: 'set-meta', key, value: this.#registers.value(expression.register, metaType(key)) });
         return;
       }
       case 'ct-write': {
         const key: ConntrackKey = nameOf(CONNTRACK_NUMBERS, expression.key);
-        this.#push({ kind: 'set-ct', key, value: this.#value(expression.register, conntrackType(key)) });
+        this.#push({ kind: 'set-ct', key, value: this.#registers.value(expression.register, conntrackType(key)) });
         return;
       }
       case 'nat': {
@@ -225,11 +220,13 @@ class RuleDisassembler {
         const own = this.#context.family === 'ip' || this.#context.family === 'ip6';
         const address =
           expression.address &&
-          this.#bounds(expression.address, valueTypeOf(family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr'));
+          this.#registers.bounds(expression.address, valueTypeOf(family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr'));
         const continued =
           expression.port !== undefined && this.#registers.get(expression.port.from)?.kind === 'continued';
         const port =
-          expression.port && !continued ? this.#bounds(expression.port, valueTypeOf('inet_service')) : undefined;
+          expression.port && !continued
+            ? this.#registers.bounds(expression.port, valueTypeOf('inet_service'))
+            : undefined;
         this.#push({
           kind: 'nat',
           type: expression.type,
@@ -242,7 +239,7 @@ class RuleDisassembler {
       }
       case 'masq':
       case 'redir': {
-        const port = expression.port && this.#bounds(expression.port, valueTypeOf('inet_service'));
+        const port = expression.port && this.#registers.bounds(expression.port, valueTypeOf('inet_service'));
         const kind = expression.name === 'masq' ? 'masquerade' : 'redirect';
         this.#push({ kind, ...(port !== undefined && { port }), flags: this.#natFlags(expression.flags) });
         return;
@@ -268,12 +265,14 @@ class RuleDisassembler {
         const { set } = this.#set(expression.set.name);
         const { data, timeout } = expression;
         const value =
-          data !== undefined && isMap(set) && set.value !== 'verdict' ? this.#gather(data, set.value) : undefined;
+          data !== undefined && isMap(set) && set.value !== 'verdict'
+            ? this.#registers.gather(data, set.value)
+            : undefined;
         this.#push({
           kind: 'dynamic-set',
           operation: nameOf(DYNSET_OPERATIONS, expression.operation),
           set: set.name,
-          key: this.#gather(expression.key, set.key),
+          key: this.#registers.gather(expression.key, set.key),
           ...(value !== undefined && { value }),
           ...(timeout !== undefined && { timeout }),
         });
@@ -296,7 +295,7 @@ class RuleDisassembler {
     const statement =
       word?.kind === 'word'
         ? readWordWrite(expression, word, family, this.#facts)
-        : readFieldWrite(expression, family, this.#facts, (type) => this.#value(expression.register, type));
+        : readFieldWrite(expression, family, this.#facts, (type) => this.#registers.value(expression.register, type));
     if (statement === undefined) throw new NotModelled('payload');
     return statement;
   }
@@ -313,7 +312,7 @@ class RuleDisassembler {
 
   #lookup(expression: Extract<KernelExpression, { name: 'lookup' }>): void {
     const { set, anonymous } = this.#set(expression.set.name);
-    const key = this.#gather(expression.source, set.key);
+    const key = this.#registers.gather(expression.source, set.key);
     if (expression.destination === undefined) {
       const right: Expression = anonymous
         ? { kind: 'set', elements: set.elements }
@@ -333,55 +332,10 @@ class RuleDisassembler {
     let register = expression.destination;
     for (const [index, name] of set.value.entries()) {
       const type = valueTypeOf(name);
-      if (index === 0) this.#put(register, mapped, type);
+      if (index === 0) this.#registers.put(register, mapped, type);
       else this.#registers.set(register, { kind: 'continued' });
       register += registerBytes(type.bytes) / 4;
     }
-  }
-
-  /** A register's value; a constant is read as one of the given type. */
-  #value(register: Register, type: ValueType): Expression {
-    const value = this.#registers.get(register);
-    if (value?.kind === 'constant') return { kind: 'literal', literal: readLiteral(value.bytes, 0, type) };
-    return withoutPending(this.#computed(register));
-  }
-
-  #bounds({ from, to }: RegisterRange, type: ValueType): Expression {
-    const first = this.#value(from, type);
-    if (to === undefined) return first;
-    const last = this.#value(to, type);
-    const ends: (Literal | undefined)[] = [first, last].map((end) =>
-      end.kind === 'literal' ? end.literal : undefined,
-    );
-    const [low, high] = ends;
-    if (low === undefined || high === undefined) throw new NotModelled('a range of what is computed');
-    return { kind: 'literal', literal: { kind: 'range', from: low, to: high } };
-  }
-
-  /** The values from a register on, of these types. */
-  #gather(register: Register, types: readonly DataType[]): Expression {
-    let at = register;
-    const parts = types.map((name) => {
-      const type = valueTypeOf(name);
-      const part = this.#registers.get(at)?.kind === 'continued' ? undefined : this.#value(at, type);
-      at += registerBytes(type.bytes) / 4;
-      return part;
-    });
-    // A map's value fills the places of several parts.
-    const expressions = parts.filter((part) => part !== undefined);
-    const [only] = expressions;
-    return expressions.length === 1 && only !== undefined ? only : { kind: 'concatenation', parts: expressions };
-  }
-
-  /** The values that fill some bytes from a register on. */
-  #gatherLength(register: Register, bytes: number): Expression {
-    const types: DataType[] = [];
-    for (let at = register; (at - register) * 4 < bytes; ) {
-      const { type } = this.#computed(at);
-      types.push(type.type);
-      at += registerBytes(type.bytes) / 4;
-    }
-    return this.#gather(register, types);
   }
 }
 

@@ -40,7 +40,9 @@ function parseStatement(node: Json, context: StatementContext): Statement {
     const [tag, content] = tagged(node) ?? ['', null];
     return parseTagged(tag, isObject(content) ? content : {}, node, context);
   } catch (error) {
-    if (error instanceof NotModelled) return { kind: 'unknown', text: JSON.stringify(node) };
+    // nft gives as text what it has no JSON for.
+    if (error instanceof NotModelled)
+      return { kind: 'unknown', text: typeof node === 'string' ? node : JSON.stringify(node) };
     throw error;
   }
 }
