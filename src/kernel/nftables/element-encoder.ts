@@ -40,6 +40,7 @@ export class ElementEncoder {
         return;
       }
       case 'fields': {
+        this.#checkOrder(element.key);
         const nest = this.#begin(builder, NFTA_ELEMENT.key, element.key.map(firstLiteral));
         this.#writeKey(builder, NFTA_ELEMENT.keyEnd, element.key.map(lastLiteral));
         this.#finish(builder, nest, element, whole);
@@ -52,6 +53,13 @@ export class ElementEncoder {
         return;
       }
     }
+  }
+
+  /** The kernel compares concatenated fields byte by byte, so that those in host byte order have no ranges. */
+  #checkOrder(key: readonly Literal[]): void {
+    for (const [index, { type }] of this.#layout.key.fields.entries())
+      if (key[index]?.kind === 'range' && type.order === 'host' && type.bytes > 1)
+        throw this.#refused(`a range of ${type.type} has no place in a concatenation`);
   }
 
   #begin(builder: MessageBuilder, type: number, key: readonly Literal[]): number {
