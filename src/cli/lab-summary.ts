@@ -33,22 +33,27 @@ export function formatLabStatus(status: LabStatus): string {
 /** What to try next with a lab that has just come up. */
 export function formatNextSteps(status: LabStatus): string {
   const name = status.name === 'default' ? '' : ` --name ${status.name}`;
-  const [first, second] = status.pods.filter(({ addresses }) => addresses.length > 0);
-  const other = status.pods.findLast(({ node, addresses }) => node !== first?.node && addresses.length > 0) ?? second;
+  const reachable = status.pods.filter(({ addresses, ports }) => addresses.length > 0 && ports.length > 0);
+  const [first] = reachable;
+  const other = reachable.findLast(({ node }) => node !== first?.node) ?? reachable.at(-1);
   const steps: (readonly [string, string])[] = [
     [`export KUBECONFIG=${status.api.kubeconfig}`, 'then any kubectl command'],
     [`flatnet lab exec${name} node/${status.hosts[0]?.name} -- ip route`, 'look at a host'],
   ];
-  if (first !== undefined && other !== undefined)
-    steps.push([
-      `flatnet lab exec${name} ${first.namespace}/${first.name} -- ping -c 1 ${other.addresses[0]}`,
-      `reach ${other.namespace}/${other.name} on ${other.node}`,
-    ]);
+  if (first !== undefined && other !== undefined) {
+    const from = `flatnet lab exec${name} ${first.namespace}/${first.name} -- curl -s`;
+    const where = `${other.namespace}/${other.name} on ${other.node}`;
+    steps.push([`${from} http://${urlHost(other.addresses[0])}:${other.ports[0]}/`, `ask ${where}`]);
+    if (status.internet[0] !== undefined)
+      steps.push([`${from} http://${urlHost(status.internet[0])}/`, 'ask the host outside, which sees the node']);
+  }
   for (const { url, target } of status.publications) steps.push([`curl ${url}`, `that is ${target}`]);
   steps.push([`flatnet lab down${name}`, 'end it']);
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Try:', ...steps.map(([command, why]) => `  ${command.padEnd(width)}   # ${why}`)].join('\n');
 }
+
+const urlHost = (address = '') => (address.includes(':') ? `[${address}]` : address);
 
 /** Prints a lab for people, with what to try next, or for programs. */
 export function printLabStatus(status: LabStatus, json: boolean): void {

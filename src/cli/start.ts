@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { KeptLab } from '../lab/lab-keeper.ts';
 import type { Command } from './command.ts';
 import { LAB_OPTIONS_USAGE, parseLabRequest } from './lab-options.ts';
@@ -38,12 +37,7 @@ ${LAB_OPTIONS_USAGE}
 
 /** Runs the verify command against the lab, unless the lab ends first. */
 async function verify(lab: KeptLab, name: string, json: boolean): Promise<number> {
-  const file = new URL('./verify.ts', import.meta.url);
-  if (!existsSync(file)) {
-    process.stderr.write('warning: this version has no verify command, so there is no verdict\n');
-    return EXIT_UNKNOWN;
-  }
-  const { verify } = (await import(file.href)) as { readonly verify: Command };
+  const { verify } = await import('./verify.ts');
   const args = ['--lab', name, ...(json ? ['-o', 'json'] : [])];
   return Promise.race([verify.run(args), lab.ended.then(() => EXIT_UNKNOWN)]);
 }

@@ -1,9 +1,10 @@
 import type { KubeClient } from '../kube/kube-client.ts';
 import { type Node, nodeIsReady } from '../kube/objects/node.ts';
 import type { Pod } from '../kube/objects/pod.ts';
-import { NODES, PODS } from '../kube/resource.ts';
+import { DAEMON_SETS, DEPLOYMENTS, NODES, PODS, STATEFUL_SETS } from '../kube/resource.ts';
 import { type ResourceWatch, watchResource } from '../kube/resource-watch.ts';
 import type { PodStatus } from './lab-status.ts';
+import { type WorkloadProgress, workloadProgress } from './workload-progress.ts';
 
 interface NodeView {
   readonly ready: boolean;
@@ -14,6 +15,7 @@ interface NodeView {
 export class ClusterView {
   readonly #nodes: ResourceWatch<NodeView>;
   readonly #pods: ResourceWatch<PodStatus>;
+  readonly #workloads: readonly ResourceWatch<WorkloadProgress>[];
   readonly #listeners = new Set<() => void>();
 
   constructor(client: KubeClient, signal: AbortSignal) {
@@ -23,6 +25,11 @@ export class ClusterView {
     const options = { client, signal, onChange, onSynced: onChange };
     this.#nodes = watchResource({ ...options, resource: NODES, project: viewNode });
     this.#pods = watchResource({ ...options, resource: PODS, project: viewPod });
+    this.#workloads = [
+      watchResource({ ...options, resource: DEPLOYMENTS, project: workloadProgress }),
+      watchResource({ ...options, resource: DAEMON_SETS, project: workloadProgress }),
+      watchResource({ ...options, resource: STATEFUL_SETS, project: workloadProgress }),
+    ];
   }
 
   node(name: string): NodeView | undefined {
@@ -35,6 +42,10 @@ export class ClusterView {
       (left, right) =>
         compare(left.node, right.node) || compare(left.namespace, right.namespace) || compare(left.name, right.name),
     );
+  }
+
+  get workloads(): readonly WorkloadProgress[] {
+    return this.#workloads.flatMap((watch) => [...watch.objects.values()]);
   }
 
   /** Looks now and after every change; resolves when `condition` holds, rejects with the signal's reason. */
@@ -71,5 +82,8 @@ function viewPod(pod: Pod): PodStatus {
     addresses: podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]),
     ready: conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
     phase,
+    ports: (pod.spec?.containers ?? []).flatMap(({ ports = [] }) =>
+      ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP').map(({ containerPort }) => containerPort),
+    ),
   };
 }

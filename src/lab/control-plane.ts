@@ -4,6 +4,7 @@ import type { Prefix } from '../address/prefix.ts';
 import { DEFAULT_SERVICE_RANGES } from '../apiserver/admission/service-ranges.ts';
 import { startApiServer } from '../apiserver/api-server.ts';
 import { startClusterControllers } from '../apiserver/controllers/start-cluster-controllers.ts';
+import { startClusterDns } from '../apiserver/dns/start-cluster-dns.ts';
 import { createServerCredentials } from '../apiserver/server-credentials.ts';
 import type { PodStreams } from '../apiserver/streams/pod-streams.ts';
 import { formatYaml } from '../error/yaml.ts';
@@ -13,6 +14,10 @@ import { KubeClient } from '../kube/kube-client.ts';
 
 /** TCP port of the API on the fabric. */
 const API_PORT = 6443;
+const DNS_PORT = 53;
+
+/** What the names of services and pods end with. */
+export const CLUSTER_DOMAIN = 'cluster.local';
 
 export interface ControlPlaneOptions {
   /** Of the fabric; the API listens on each. */
@@ -41,7 +46,7 @@ export interface ControlPlane {
 
 const hostInUrl = (address: Address) => (address.family === 6 ? `[${formatAddress(address)}]` : formatAddress(address));
 
-/** Starts the API, and the controllers of a small cluster, in this process. */
+/** Starts the API, and the controllers and the name server of a small cluster, in this process. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const [first] = options.addresses;
   if (first === undefined) throw new Error('the fabric has no address for the API');
@@ -70,6 +75,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     signal: stop.signal,
     onError: (_controller, _key, error) => options.onError(error),
   });
+  const dns = await startClusterDns({
+    client,
+    listen: hosts.map((host) => ({ host, port: DNS_PORT })),
+    domain: CLUSTER_DOMAIN,
+    servers: hosts,
+    signal: stop.signal,
+    onError: options.onError,
+  });
   return {
     port: API_PORT,
     access: { token, certificateAuthority: tls.caCertificate },
@@ -78,7 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     fabricKubeconfig: kubeconfig('lab', url),
     async close() {
       stop.abort();
-      await controllers.finished;
+      await Promise.all([controllers.finished, dns.close()]);
       client.close();
       await server.close();
     },

@@ -29,4 +29,6 @@ export interface PodStatus {
   readonly addresses: readonly string[];
   readonly ready: boolean;
   readonly phase: string;
+  /** TCP ports that its containers declare. */
+  readonly ports: readonly number[];
 }

@@ -20,6 +20,7 @@ import { connectFromHost } from './host-connection.ts';
 import { hostFiles } from './host-files.ts';
 import type { LabProgress, LabStart } from './init-message.ts';
 import { mountScratch } from './init-scratch.ts';
+import { serveInternet } from './internet-server.ts';
 import type { LabHostConfiguration } from './lab-configuration.ts';
 import type { LabHost } from './lab-host.ts';
 import { LabNode } from './lab-node.ts';
@@ -31,6 +32,7 @@ import { routePodStreams } from './pod-stream-router.ts';
 import { formatPublicationTarget, type Publication } from './publication.ts';
 import type { PodRuntime } from './runtime/pod-runtime.ts';
 import { SupervisedProcess } from './supervised-process.ts';
+import { WORKLOAD_KINDS } from './workload-progress.ts';
 
 /** How the lab runs the program's own subcommands. */
 export interface LabProgram {
@@ -250,7 +252,7 @@ export class Lab {
         fabric: this.#fabric,
         environment: this.#options.environment,
         onFailure: (error) => this.#options.onWarning(`${host.name} doesn't boot: ${describeError(error)}`),
-        onBoot: (running) => host.name !== INTERNET && this.#startOnHost(running),
+        onBoot: (running) => (host.name === INTERNET ? serveInternet(running) : this.#startOnHost(running)),
       });
       this.#nodes.set(host.name, node);
       this.#options.onProgress({ stage: 'hosts up', done: this.#nodes.size, total: all.length });
@@ -304,11 +306,15 @@ export class Lab {
     return done === hosts.length;
   }
 
+  /** The manifests' pods are there and ready: their controllers have seen them, and have made as many as they want. */
   #podsAreReady(): boolean {
-    const { pods } = this.#view;
+    const { pods, workloads } = this.#view;
+    const expected = this.#options.start.manifests.filter(({ kind }) => WORKLOAD_KINDS.has(kind)).length;
     const done = pods.filter(isSettled).length;
-    this.#options.onProgress({ stage: 'pods ready', done, total: pods.length });
-    return done === pods.length;
+    const wanted = workloads.reduce((sum, progress) => sum + (progress.wanted ?? 0), 0);
+    this.#options.onProgress({ stage: 'pods ready', done, total: Math.max(pods.length, wanted) });
+    const complete = workloads.every(({ wanted: all, ready }) => all !== undefined && ready >= all);
+    return workloads.length >= expected && complete && done === pods.length;
   }
 
   #unready(): string[] {

@@ -1,6 +1,6 @@
 import { formatAddress } from '../address/address.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
-import type { ControlPlane } from './control-plane.ts';
+import { CLUSTER_DOMAIN, type ControlPlane } from './control-plane.ts';
 import type { LabProgram } from './lab.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
 import { HOST_PATHS, type LabHost } from './lab-host.ts';
@@ -47,6 +47,3 @@ export class NodeServices {
     await Promise.all([this.agent.ended, this.runtime.close()]);
   }
 }
-
-/** What the names of services and pods end with. */
-export const CLUSTER_DOMAIN = 'cluster.local';
