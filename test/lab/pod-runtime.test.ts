@@ -118,6 +118,12 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     assert.equal(await inside('cat /var/run/secrets/kubernetes.io/serviceaccount/token'), 'account-token');
     assert.equal(await inside('ps -o pid= -p 1 | tr -d " "'), '1');
     assert.equal(await output(site, pod, ['cat', '/proc/sys/kernel/hostname'], 'web'), 'pair');
+    // An ordinary user's lab may not write there at all.
+    await inside(
+      'cd /usr/share && touch flatnet-was-here /var/cache/flatnet-was-here /srv/flatnet-was-here 2> /dev/null || true',
+    );
+    for (const directory of ['/usr/share', '/var/cache', '/srv'])
+      assert.ok(!existsSync(`${directory}/flatnet-was-here`));
     assert.ok(!existsSync('/data/shared') && !existsSync('/made'), 'nothing is made on this machine');
     assert.equal(pod.status?.initContainerStatuses?.[0]?.state.terminated?.reason, 'Completed');
   });

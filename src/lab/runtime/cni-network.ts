@@ -20,6 +20,7 @@ export class CniNetwork {
   readonly #cache: ChainCache;
   readonly #ready = Promise.withResolvers<void>();
   #collected = false;
+  #configured = false;
   #reason = 'cni plugin not initialized';
 
   constructor(host: LabHost) {
@@ -30,6 +31,11 @@ export class CniNetwork {
   /** Why pods can't be given a network, as of the last refresh; undefined where they can. */
   get notReady(): string | undefined {
     return this.#reason === '' ? undefined : this.#reason;
+  }
+
+  /** Whether there was a configuration at the last refresh. */
+  get configured(): boolean {
+    return this.#configured;
   }
 
   /** Resolves when pods can be given a network for the first time since the host booted, or when the signal aborts. */
@@ -44,8 +50,10 @@ export class CniNetwork {
 
   /** Asks the plugins whether they are ready. The first time that they are, they take back what pods before a reboot held. */
   async refresh(): Promise<void> {
+    this.#configured = false;
     try {
       const runtime = this.#runtime();
+      this.#configured = true;
       await runPluginChain({ command: 'STATUS' }, runtime);
       await this.#collectStale(runtime);
       this.#reason = '';

@@ -1,8 +1,18 @@
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import koffi from 'koffi';
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { checkCall, loadLibc } from '../../kernel/libc.ts';
+import { inUserNamespace } from '../host-disk.ts';
 
 /** `sys/mount.h` */
 const MS_RDONLY = 0x1;
@@ -15,6 +25,9 @@ const MNT_DETACH = 2;
 
 /** pivot_root(2) has no function in libc; its numbers are those of `asm/unistd.h`. */
 const SYS_PIVOT_ROOT = process.arch === 'x64' ? 155 : 41;
+
+/** Directories that a container shares with its host as they are: the kernel's, what is the host's own, and /tmp. */
+const SHARED = new Set(['/proc', '/dev', '/sys', '/run', '/etc', '/opt', '/tmp']);
 
 /** Devices of a container, as the OCI runtime specification lists them ("Default Devices"). */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx'];
@@ -36,8 +49,8 @@ export interface BindMount {
 
 /**
  * Gives this thread, which must be in a mount namespace of its own, a new root: a small tmpfs that shows the host's
- * files, in which any path can be mounted on. A directory of the host that lacks a path to be mounted on becomes a tmpfs
- * that shows the directory's entries one by one.
+ * files, in which any path can be mounted on. What is this machine's is shown through a layer that takes all writes. A
+ * directory of the host's own that lacks a path to be mounted on becomes a tmpfs that shows its entries one by one.
  * @param staging a directory of the host to build it on
  * @param directories paths that the container must have, made where they are missing
  */
@@ -63,8 +76,13 @@ class ContainerRoot {
   /** Where volumes are mounted already: what is missing there is made in the volume. */
   readonly #mounted = new Set<string>();
 
+  /** Where mounts of this namespace are, before any of ours. */
+  readonly #hostMounts = mountPoints();
+
   constructor(staging: string) {
     this.#staging = staging;
+    mkdirSync(`${staging}.layers`, { recursive: true });
+    mount('tmpfs', `${staging}.layers`, 'tmpfs', MS_NOSUID, 'mode=700,size=256m');
     this.#show('/');
     this.#makeDevices();
   }
@@ -147,6 +165,33 @@ class ContainerRoot {
     for (const [name, target] of DEVICE_LINKS) symlinkSync(target, `${place}/${name}`);
   }
 
+  /** Shows a directory of this machine in such a way that what the container writes there ends with it. */
+  #layer(directory: string): void {
+    const target = this.#staging + directory;
+    const layers = `${this.#staging}.layers${directory}`;
+    for (const place of [target, `${layers}/upper`, `${layers}/work`]) mkdirSync(place, { recursive: true });
+    const options = `lowerdir=${directory},upperdir=${layers}/upper,workdir=${layers}/work`;
+    // Within a user namespace overlayfs may only keep its marks in user.* attributes.
+    const layered = loadLibc().mount(
+      'overlay',
+      target,
+      'overlay',
+      0,
+      options + (inUserNamespace() ? ',userxattr' : ''),
+    );
+    if (layered < 0) {
+      // Layers on layers (a container engine's) may be too many for the kernel: then nobody writes there.
+      mount(directory, target, null, MS_BIND | MS_REC, null);
+      mount('none', target, null, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, null);
+      return;
+    }
+    this.#mounted.add(directory);
+    // A layer shows one file system; what is mounted in it, such as the host's own /var/lib, is added.
+    for (const mounted of this.#hostMounts)
+      if (mounted.startsWith(`${directory}/`) && kindOf(this.#staging + mounted) !== undefined)
+        mount(mounted, this.#staging + mounted, null, MS_BIND | MS_REC, null);
+  }
+
   /** Puts a tmpfs in place of a directory that shows the entries which it had. */
   #show(directory: string): void {
     const place = path.posix.join(this.#staging, directory);
@@ -158,6 +203,7 @@ class ContainerRoot {
       const kind = kindOf(source);
       if (kind === undefined) continue;
       if (kind === 'link') symlinkSync(readlinkSync(source), target);
+      else if (kind === 'directory' && directory === '/' && !SHARED.has(source)) this.#layer(source);
       else {
         if (kind === 'directory') mkdirSync(target);
         else closeSync(openSync(target, 'w'));
@@ -165,6 +211,17 @@ class ContainerRoot {
       }
     }
   }
+}
+
+/** Mount points that lie in no other but the root, from proc_pid_mountinfo(5). */
+function mountPoints(): readonly string[] {
+  const text = readFileSync('/proc/thread-self/mountinfo', 'utf8');
+  const points = text.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+  const decoded = points.map((point) =>
+    point.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
+  );
+  const unique = [...new Set(decoded)].filter((point) => point !== '/');
+  return unique.filter((point) => !unique.some((other) => point.startsWith(`${other}/`)));
 }
 
 function kindOf(file: string): 'directory' | 'file' | 'link' | undefined {

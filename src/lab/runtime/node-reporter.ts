@@ -21,8 +21,9 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /** As a kubelet's defaults, in milliseconds. */
 const HEARTBEAT = 10_000;
 const LEASE_SECONDS = 40;
-/** How often a network that isn't ready yet is looked at. */
-const NETWORK_POLL = 100;
+/** How often a network that isn't ready yet is looked at: its file is cheap to look for, its plugins are programs. */
+const FIRST_NETWORK_POLL = 100;
+const LAST_NETWORK_POLL = 1_000;
 const RETRY = 500;
 
 /** Keeps a host's Node and Lease: registers it, and reports whether it is ready and still there. */
@@ -44,13 +45,15 @@ export class NodeReporter {
   /** The condition follows the network at once; a heartbeat comes in between. */
   async #watchNetwork(): Promise<void> {
     const { network, clock, signal } = this.#options;
+    let poll = FIRST_NETWORK_POLL;
     while (!signal.aborted) {
       const before = network.notReady;
       await network.refresh();
       const { notReady } = network;
       if ((before === undefined) !== (notReady === undefined) && this.#uid !== '')
         await this.#try(async () => await this.#report());
-      await clock.sleep(notReady === undefined ? HEARTBEAT : NETWORK_POLL, signal).catch(() => undefined);
+      poll = notReady === undefined || !network.configured ? FIRST_NETWORK_POLL : Math.min(poll * 2, LAST_NETWORK_POLL);
+      await clock.sleep(notReady === undefined ? HEARTBEAT : poll, signal).catch(() => undefined);
     }
   }
 
