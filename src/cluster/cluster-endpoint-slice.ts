@@ -3,6 +3,7 @@ import { type EndpointSlice, SERVICE_NAME_LABEL, type SliceEndpoint } from '../k
 import { FindingList, type Parsed } from './cluster-finding.ts';
 import type { ServiceEndpoint } from './cluster-state.ts';
 import { isPort, protocolOf } from './field-values.ts';
+import { shareText } from './shared-text.ts';
 
 type EndpointPorts = ServiceEndpoint['ports'];
 
@@ -40,8 +41,8 @@ export function parseClusterEndpointSlice(slice: EndpointSlice): Parsed<ClusterE
 function factsOf({ conditions, nodeName, zone, hints }: SliceEndpoint): Omit<ServiceEndpoint, 'address' | 'ports'> {
   const ready = conditions?.ready ?? true;
   return {
-    ...(nodeName ? { node: nodeName } : {}),
-    ...(zone ? { zone } : {}),
+    ...(nodeName ? { node: shareText(nodeName) } : {}),
+    ...(zone ? { zone: shareText(zone) } : {}),
     ready,
     serving: conditions?.serving ?? ready,
     terminating: conditions?.terminating ?? false,
