@@ -24,6 +24,8 @@ export interface AgentConfiguration {
   readonly mtu: number | undefined;
   readonly allowForward: 'leave' | 'insert';
   readonly masquerade: { readonly enabled: boolean; readonly configFile: string };
+  /** flannel's nodes of this cluster run with DirectRouting, of which their annotations say nothing. */
+  readonly flannelDirectRouting: boolean;
   /** Routing protocols (RTPROT_*) whose routes into the cluster's ranges are no conflict: another router of ours. */
   readonly acceptedProtocols: readonly number[];
   readonly metrics: ListenAddress;
@@ -59,6 +61,7 @@ const schema = v.strictObject({
     }),
     {},
   ),
+  flannelDirectRouting: v.optional(v.boolean(), false),
   acceptedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
   metrics: v.optional(v.string(), '127.0.0.1:10351'),
   cni: v.optional(

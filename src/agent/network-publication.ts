@@ -5,9 +5,12 @@ import type { Readiness } from './readiness.ts';
 /** Name of the CNI network, and of its directory of pod addresses. */
 export const NETWORK_NAME = 'flatnet';
 
+/** What runtimes may ask for; they would take anything else that is named here for done. */
+const CAPABILITIES = ['ips', 'mac'] as const;
+
 /** Tells runtimes of the network, now that pods can be attached; and whether they will listen. */
 export function publishNetwork(directory: string, readiness: Readiness, log: AgentLogger): void {
-  if (writeNetworkConfiguration({ directory, network: NETWORK_NAME }))
+  if (writeNetworkConfiguration({ directory, network: NETWORK_NAME, capabilities: CAPABILITIES }))
     log.info({ directory }, 'wrote the network configuration');
   const rivals = findRivalConfigurations({ directory }).filter(({ winsOver }) => winsOver);
   const files = rivals.map(({ file }) => file).join(', ');

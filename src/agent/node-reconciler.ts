@@ -147,7 +147,7 @@ export class NodeReconciler {
   }
 
   #settings(): NodeSettings {
-    const { wiring, mtu, allowForward, acceptedProtocols } = this.#options.configuration;
+    const { wiring, mtu, allowForward, acceptedProtocols, flannelDirectRouting } = this.#options.configuration;
     const masquerade = this.#options.masquerade();
     return {
       wiring,

@@ -18,6 +18,8 @@ FLATNET_DEBUG=netlink prints every netlink message sent and received.`,
   async run(args) {
     const { values } = parseArguments(args, { config: { type: 'string' } });
     if (values.config === undefined) throw usageError('--config is missing');
+    // The kernel's name of this process: `nft list ruleset` shows it as the owner of our tables.
+    process.title = 'flatnet-agent';
     const configuration = parseAgentConfiguration(await readFile(values.config, 'utf8'));
     const { kubeconfig, node = process.env.NODE_NAME ?? os.hostname() } = configuration;
     const connection =
