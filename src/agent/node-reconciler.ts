@@ -152,6 +152,7 @@ export class NodeReconciler {
     return {
       wiring,
       allowForward,
+      flannelDirectRouting,
       acceptedProtocols: acceptedProtocols,
       ...(mtu !== undefined && { mtu }),
       ...(masquerade !== undefined && { masquerade }),
