@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { LabStatus } from '../../src/lab/lab-status.ts';
+import { LabUser, ordinaryUserMissing, type StartedLab, until } from './lab-fixture.ts';
+
+const kubectlMissing =
+  spawnSync('kubectl', ['version', '--client']).error === undefined ? false : 'kubectl is not installed';
+
+function statusOf(lab: StartedLab): LabStatus {
+  return JSON.parse(lab.user.run(['lab', 'status', '--name', lab.name, '-o', 'json']).stdout) as LabStatus;
+}
+
+async function startReady(t: TestContext, user: LabUser, ...args: readonly string[]): Promise<[StartedLab, LabStatus]> {
+  const lab = await user.startLab(t, args);
+  await until('the lab is ready', () => lab.hasEnded || lab.output.includes('Ctrl-C'));
+  assert.doesNotMatch(lab.output, /warning/);
+  return [lab, statusOf(lab)];
+}
+
+for (const { who, ordinary, skip } of [
+  { who: 'whoever runs the tests', ordinary: false, skip: false },
+  { who: 'an ordinary user', ordinary: true, skip: ordinaryUserMissing() ?? false },
+] as const)
+  describe(`the default lab of ${who}`, { skip }, () => {
+    it('has pods on every host, which answer each other and are masqueraded outside', async (t) => {
+      const [lab, { pods, hosts }] = await startReady(t, new LabUser(t, ordinary));
+      for (const { name } of hosts) assert.ok(pods.filter(({ node }) => node === name).length >= 2, name);
+      const from = pods.find(({ node }) => node === 'node-1');
+      const to = pods.find(({ node }) => node === 'node-3');
+      assert.ok(from !== undefined && to !== undefined);
+      const ask = (url: string) => lab.exec(`default/${from.name}`, 'curl', '-sS', '--max-time', '10', url).stdout;
+      assert.match(ask(`http://${to.addresses[0]}:${to.ports[0]}/`), new RegExp(`client: +${from.addresses[0]}:`));
+      assert.match(
+        ask(`http://[${to.addresses[1]}]:${to.ports[0]}/`),
+        new RegExp(`client: +\\[${from.addresses[1]}\\]:`),
+      );
+      assert.match(ask('http://203.0.113.10/'), /You are 192\.168\.1\.11\./);
+      assert.match(ask('http://[2001:db8:113::10]/'), /You are fd00:192:168:1::11\./);
+      assert.match(ask('http://db-1.db:5432/'), /pod: +default\/db-1/);
+    });
+  });
+
+describe('a lab', () => {
+  it('is reached from this machine: the API by kubectl, a pod by its published port', {
+    skip: kubectlMissing,
+  }, async (t) => {
+    const [, { api, publications }] = await startReady(t, new LabUser(t), '--publish', 'pod/default/db-0:5432');
+    const kubectl = spawnSync('kubectl', ['--kubeconfig', api.kubeconfig, 'get', 'nodes', '-o', 'name'], {
+      encoding: 'utf8',
+    });
+    assert.equal(kubectl.stdout, 'node/node-1\nnode/node-2\nnode/node-3\n', kubectl.stderr);
+    const answer = await (await fetch(publications[0]?.url ?? '')).text();
+    assert.match(answer, /pod: +default\/db-0/);
+  });
+
+  it('runs the manifests of its file', async (t) => {
+    const user = new LabUser(t);
+    const file = path.join(user.directory, 'own.yaml');
+    const pod = 'apiVersion: v1\nkind: Pod\nmetadata: {name: own}\nspec: {containers: [{name: a, image: a}]}\n';
+    writeFileSync(
+      file,
+      `${pod}---\napiVersion: flatnet.io/v1\nkind: Lab\nspec: {families: [4], hosts: [{name: only}]}\n`,
+    );
+    const [, { hosts, pods }] = await startReady(t, user, '-f', file);
+    assert.deepEqual(
+      hosts.map(({ name, addresses }) => [name, ...addresses]),
+      [['only', '192.168.1.11']],
+    );
+    assert.deepEqual(
+      pods.map(({ namespace, name, node, ready }) => [namespace, name, node, ready]),
+      [['default', 'own', 'only', true]],
+    );
+  });
+
+  it('ends where the API refuses a manifest, and says why', async (t) => {
+    const user = new LabUser(t);
+    const file = path.join(user.directory, 'wrong.yaml');
+    writeFileSync(
+      file,
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: Upper}\nspec: {containers: [{name: a, image: a}]}\n',
+    );
+    const { status, stderr } = user.run(['lab', 'up', '-f', file, '--hosts', '1']);
+    assert.equal(status, 1);
+    assert.match(stderr, /Upper/);
+    assert.deepEqual(user.leftovers, []);
+  });
+
+  it('has its fabric lead to the pods where the backend is cloud', async (t) => {
+    const [lab, { hosts }] = await startReady(t, new LabUser(t), '--backend', 'cloud', '--hosts', '2');
+    const routes = lab.exec('fabric', 'sh', '-c', 'ip route; ip -6 route').stdout;
+    for (const { podPrefixes, addresses } of hosts)
+      for (const [index, prefix] of podPrefixes.entries())
+        assert.ok(routes.includes(`${prefix} via ${addresses[index]} `), routes);
+    assert.equal(lab.user.run(['verify']).status, 0);
+  });
+});
