@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { labEnvironment, labProgram } from '../src/cli/lab-program.ts';
+import type { BackendName } from '../src/cluster/cluster-configuration.ts';
+import { formatYaml } from '../src/error/yaml.ts';
+import { waitUntil } from './deadline.ts';
+import type { BenchHost } from './host-pair.ts';
+import { type ProcessUsage, readProcess } from './process-usage.ts';
+
+const COMPILE_CACHE = path.resolve(import.meta.dirname, '../node_modules/.cache/flatnet');
+
+export interface AgentProcessOptions {
+  readonly kubeconfig: string;
+  readonly backend: BackendName;
+}
+
+/** `flatnet agent` on a host, started as a lab starts it. */
+export class AgentProcess {
+  /** Where its CNI executable is. */
+  readonly binDirectory: string;
+  readonly configurationFile: string;
+  readonly #log: string;
+  readonly #child: ChildProcess;
+
+  constructor(host: BenchHost, { kubeconfig, backend }: AgentProcessOptions) {
+    const { directory, namespace, name } = host;
+    const within = (file: string) => path.join(directory, file);
+    this.binDirectory = within('cni-bin');
+    this.configurationFile = within('net.d/10-flatnet.conflist');
+    this.#log = within('agent.log');
+    rmSync(this.configurationFile, { force: true });
+    mkdirSync(within('net.d'), { recursive: true });
+    writeFileSync(within('kubeconfig'), kubeconfig);
+    const configuration = {
+      node: name,
+      kubeconfig: within('kubeconfig'),
+      cluster: { clusterPrefixes: ['10.244.0.0/16'], servicePrefixes: ['10.96.0.0/16'], backend },
+      cni: { binDirectory: this.binDirectory, configurationDirectory: within('net.d') },
+      stateDirectory: within('state'),
+      addressDirectory: within('networks'),
+      runDirectory: within('run'),
+    };
+    writeFileSync(within('agent.yaml'), formatYaml(configuration));
+    const { command, args } = labProgram();
+    const environment = { ...labEnvironment(process.env), NODE_COMPILE_CACHE: COMPILE_CACHE };
+    const log = openSync(this.#log, 'a');
+    this.#child = namespace.run(() =>
+      spawn(command, [...args, 'agent', '--config', within('agent.yaml')], {
+        env: environment,
+        stdio: ['ignore', log, log],
+      }),
+    );
+    closeSync(log);
+  }
+
+  /** Resolves once runtimes are told of the network. @throws Error with the end of its log */
+  async ready(): Promise<void> {
+    const isReady = () => this.#child.exitCode !== null || existsSync(this.configurationFile);
+    try {
+      await waitUntil('the agent is ready', isReady);
+    } catch {
+      // told below
+    }
+    if (existsSync(this.configurationFile)) return;
+    const log = existsSync(this.#log) ? readFileSync(this.#log, 'utf8') : '';
+    throw new Error(`the agent did not become ready\n${log.slice(-2000)}`);
+  }
+
+  usage(): ProcessUsage {
+    return readProcess(this.#child.pid ?? 0);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
