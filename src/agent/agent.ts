@@ -27,6 +27,7 @@ import { findPod } from './pod-lookup.ts';
 import { Readiness } from './readiness.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RememberedNodes } from './remembered-nodes.ts';
+import { watchTables } from './table-watch.ts';
 
 export interface AgentOptions {
   readonly configuration: AgentConfiguration;
@@ -40,6 +41,10 @@ export interface AgentOptions {
 
 /** Milliseconds that changes are gathered for before a reconciliation. */
 const GATHER = 50;
+/** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
+const SPACING = 400;
+/** Milliseconds between looks whether somebody has changed nf_tables. */
+const TABLE_POLL = 500;
 /** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
@@ -138,6 +143,7 @@ class Agent {
         this.#readiness.set('kernel', 'failed', describeError(error));
       },
       gather: GATHER,
+      spacing: SPACING,
       resync: configuration.resyncInterval * 1000,
       retry: FIRST_RETRY,
       clock,
@@ -169,7 +175,9 @@ class Agent {
       onError: (error) => this.#warn(error),
     });
     log.info({ node }, 'agent runs');
-    await Promise.all([this.#loop.run(), this.#masquerade.watch(), this.#cluster.finished()]);
+    const onChange = () => this.#loop.trigger('tables');
+    const tables = watchTables({ kernel: this.#kernel, onChange, clock: this.#options.clock, signal });
+    await Promise.all([this.#loop.run(), this.#masquerade.watch(), this.#cluster.finished(), tables]);
     await this.#announcer.settled();
   }
 
@@ -182,6 +190,11 @@ class Agent {
     const { length } = outcome.results;
     if (length > 0) this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
     this.#conclude(outcome);
+  }
+
+  /** The kernel tells nobody cheaply of other people's changes to tables, so that it is asked. */
+  #lookAtTables(): void {
+    if (this.#kernel.tablesChangedByOthers()) this.#loop.trigger('tables');
   }
 
   /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */

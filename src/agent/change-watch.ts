@@ -1,5 +1,6 @@
 import type { Attachment } from '../cni/attachment.ts';
 import { isOwnAlias } from '../host/owned-network.ts';
+import { OWNED } from '../host/owned-state.ts';
 import { type NetworkEvent, NetworkMonitor } from '../kernel/network-monitor.ts';
 
 export interface ChangeWatchOptions {
@@ -14,6 +15,7 @@ export interface ChangeWatchOptions {
 export function watchChanges(options: ChangeWatchOptions): NetworkMonitor {
   const filter = new ChangeFilter(options);
   return NetworkMonitor.open({
+    kinds: ['link', 'address', 'route', 'rule', 'neighbour', 'forwarding'],
     onEvent: (event) => {
       if (filter.matters(event)) options.onChange(event.kind);
     },
@@ -34,7 +36,7 @@ export class ChangeFilter {
 
   matters(event: NetworkEvent): boolean {
     if (event.kind === 'link') this.#learn(event);
-    if (this.#options.ports.has(event.port)) return false;
+    if (this.#options.ports.has(event.port) || isPassing(event)) return false;
     const podLink = devicesOf(event).find((device) => this.#podLinks.has(device));
     if (event.kind === 'link' && event.removed) this.#podLinks.delete(event.link.name);
     if (podLink === undefined) return true;
@@ -48,6 +50,15 @@ export class ChangeFilter {
   }
 }
 
+/**
+ * Neighbours and forwarding entries come and go with the traffic; ours bear our protocol or a tunnel's remote address. The
+ * latter tell of our own changes as well, since the kernel doesn't say whose they are: a reconciliation finds nothing to do.
+ */
+function isPassing(event: NetworkEvent): boolean {
+  if (event.kind === 'neighbour') return event.neighbour.protocol !== OWNED.protocol;
+  return event.kind === 'forwarding' && event.entry.destination === undefined;
+}
+
 function devicesOf(event: NetworkEvent): readonly string[] {
   switch (event.kind) {
     case 'link':
@@ -56,6 +67,8 @@ function devicesOf(event: NetworkEvent): readonly string[] {
       return [event.address.device];
     case 'neighbour':
       return [event.neighbour.device];
+    case 'forwarding':
+      return [event.entry.device];
     case 'route':
       return event.route.nextHops.flatMap(({ device }) => device ?? []);
     case 'rule':

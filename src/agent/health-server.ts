@@ -52,8 +52,8 @@ export async function startHealthServer(options: HealthServerOptions): Promise<S
         new FlatnetError({
           operation: 'listen for health checks',
           code: cause.code === 'EADDRINUSE' ? 'conflict' : 'io',
-          message: `listen.metrics: cannot listen on ${options.host}:${options.port} (${cause.code})`,
-          remedy: 'set listen.metrics to a free address and port of this host',
+          message: `metrics: cannot listen on ${options.host}:${options.port} (${cause.code})`,
+          remedy: 'set metrics to a free address and port of this host',
           cause,
         }),
       ),

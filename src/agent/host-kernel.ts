@@ -66,6 +66,11 @@ export class HostKernel implements AsyncDisposable {
     }
   }
 
+  /** True where somebody else has changed any nf_tables table since this was last asked; costs some microseconds. */
+  tablesChangedByOthers(): boolean {
+    return this.#session.changedByOthers();
+  }
+
   /** The host's own namespace: everything but other people's rules, of whose tables only names, hooks and policies are read. */
   readHost(): NetworkState {
     const state = readNetworkState(this.#socket, {
@@ -96,6 +101,11 @@ export class HostKernel implements AsyncDisposable {
       if (isFlatnetError(error, 'not-found')) return EMPTY_NETWORK;
       throw error;
     }
+  }
+
+  /** Whether somebody else has changed any table of nf_tables since this was last asked. @throws FlatnetError `unavailable` during a load */
+  tablesChangedByOthers(): boolean {
+    return this.#session.changedByOthers();
   }
 
   /** Applies changes in their order, going on after an error. */

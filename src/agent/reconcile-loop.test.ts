@@ -12,6 +12,7 @@ function controlled(reconcile: (reasons: readonly string[]) => Promise<void>) {
     reconcile,
     onError: (error) => errors.push(error),
     gather: 10,
+    spacing: 300,
     resync: 30_000,
     retry: 1_000,
     clock,
@@ -36,6 +37,7 @@ describe('reconcile loop', () => {
     const { loop, turn, advance, end } = controlled(async (reasons) => void runs.push(reasons));
     await turn();
     assert.deepEqual(runs, [['start']]);
+    await advance(1_000);
     loop.trigger('node');
     await turn();
     loop.trigger('link');
@@ -44,6 +46,18 @@ describe('reconcile loop', () => {
     assert.equal(runs.length, 1);
     await advance(1);
     assert.deepEqual(runs[1], ['node', 'link']);
+    await end();
+  });
+
+  it('keeps runs apart, however many triggers there are', async () => {
+    let runs = 0;
+    const { loop, turn, advance, end } = controlled(async () => void runs++);
+    await turn();
+    for (let time = 0; time < 3_000; time += 10) {
+      loop.trigger('node');
+      await advance(10);
+    }
+    assert.ok(runs >= 9 && runs <= 11, `${runs} runs in 3 s`);
     await end();
   });
 
@@ -84,7 +98,7 @@ describe('reconcile loop', () => {
     finish();
     await turn();
     assert.equal(settled, false, 'the run that was under way does not count');
-    await advance(10);
+    await advance(300);
     finish();
     await waiting;
     await end();

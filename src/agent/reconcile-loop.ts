@@ -6,6 +6,8 @@ export interface ReconcileLoopOptions {
   readonly onError: (error: unknown) => void;
   /** Milliseconds that triggers are gathered for before a run. */
   readonly gather: number;
+  /** Milliseconds at least between the beginnings of two runs: a cluster that starts has a change for every node. */
+  readonly spacing: number;
   /** Milliseconds after which a run takes place without any trigger. */
   readonly resync: number;
   /** Milliseconds before the first retry after a failure; doubles up to `resync`. */
@@ -42,13 +44,15 @@ export class ReconcileLoop {
   }
 
   async run(): Promise<void> {
-    const { signal, gather, resync, retry, clock } = this.#options;
+    const { signal, gather, spacing, resync, retry, clock } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
+      const startedAt = clock.now();
       failures = (await this.#runOnce()) ? 0 : failures + 1;
       if (signal.aborted) break;
       await this.#sleepOrTrigger(failures === 0 ? resync : Math.min(resync, retry * 2 ** (failures - 1)));
-      if (!signal.aborted) await clock.sleep(gather, signal).catch(() => undefined);
+      const pause = Math.max(gather, startedAt + spacing - clock.now());
+      if (!signal.aborted) await clock.sleep(pause, signal).catch(() => undefined);
     }
     for (const waiter of this.#waiters.splice(0)) waiter.reject(signal.reason);
   }
