@@ -4,6 +4,8 @@ import type { LabProgress } from '../lab/init-message.ts';
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   #shown = '';
+  /** Stages told as complete: one may fall back for a moment, and where lines can't be taken back that is no news. */
+  readonly #complete = new Set<string>();
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -13,8 +15,9 @@ export class ProgressLine {
     const text = `${stage} ${done}/${total}`;
     if (text === this.#shown) return;
     if (this.#stream.isTTY) this.#stream.write(`\r\x1b[K${text}`);
-    else if (done === total) this.#stream.write(`${text}\n`);
+    else if (done === total && !this.#complete.has(stage)) this.#stream.write(`${text}\n`);
     else return;
+    if (done === total) this.#complete.add(stage);
     this.#shown = text;
   }
 
