@@ -43,8 +43,6 @@ export interface AgentOptions {
 const GATHER = 50;
 /** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
 const SPACING = 400;
-/** Milliseconds between looks whether somebody has changed nf_tables. */
-const TABLE_POLL = 500;
 /** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
@@ -190,11 +188,6 @@ class Agent {
     const { length } = outcome.results;
     if (length > 0) this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
     this.#conclude(outcome);
-  }
-
-  /** The kernel tells nobody cheaply of other people's changes to tables, so that it is asked. */
-  #lookAtTables(): void {
-    if (this.#kernel.tablesChangedByOthers()) this.#loop.trigger('tables');
   }
 
   /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */

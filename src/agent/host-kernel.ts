@@ -66,11 +66,6 @@ export class HostKernel implements AsyncDisposable {
     }
   }
 
-  /** True where somebody else has changed any nf_tables table since this was last asked; costs some microseconds. */
-  tablesChangedByOthers(): boolean {
-    return this.#session.changedByOthers();
-  }
-
   /** The host's own namespace: everything but other people's rules, of whose tables only names, hooks and policies are read. */
   readHost(): NetworkState {
     const state = readNetworkState(this.#socket, {
