@@ -5,6 +5,7 @@ import path from 'node:path';
 import { labEnvironment, labProgram } from '../src/cli/lab-program.ts';
 import type { BackendName } from '../src/cluster/cluster-configuration.ts';
 import { formatYaml } from '../src/error/yaml.ts';
+import type { CniPlugin } from './cni-caller.ts';
 import { waitUntil } from './deadline.ts';
 import type { BenchHost } from './host-pair.ts';
 import { type ProcessUsage, readProcess } from './process-usage.ts';
@@ -18,26 +19,25 @@ export interface AgentProcessOptions {
 
 /** `flatnet agent` on a host, started as a lab starts it. */
 export class AgentProcess {
-  /** Where its CNI executable is. */
-  readonly binDirectory: string;
-  readonly configurationFile: string;
+  readonly #binDirectory: string;
+  readonly #configurationFile: string;
   readonly #log: string;
   readonly #child: ChildProcess;
 
   constructor(host: BenchHost, { kubeconfig, backend }: AgentProcessOptions) {
     const { directory, namespace, name } = host;
     const within = (file: string) => path.join(directory, file);
-    this.binDirectory = within('cni-bin');
-    this.configurationFile = within('net.d/10-flatnet.conflist');
+    this.#binDirectory = within('cni-bin');
+    this.#configurationFile = within('net.d/10-flatnet.conflist');
     this.#log = within('agent.log');
-    rmSync(this.configurationFile, { force: true });
+    rmSync(this.#configurationFile, { force: true });
     mkdirSync(within('net.d'), { recursive: true });
     writeFileSync(within('kubeconfig'), kubeconfig);
     const configuration = {
       node: name,
       kubeconfig: within('kubeconfig'),
       cluster: { clusterPrefixes: ['10.244.0.0/16'], servicePrefixes: ['10.96.0.0/16'], backend },
-      cni: { binDirectory: this.binDirectory, configurationDirectory: within('net.d') },
+      cni: { binDirectory: this.#binDirectory, configurationDirectory: within('net.d') },
       stateDirectory: within('state'),
       addressDirectory: within('networks'),
       runDirectory: within('run'),
@@ -57,15 +57,22 @@ export class AgentProcess {
 
   /** Resolves once runtimes are told of the network. @throws Error with the end of its log */
   async ready(): Promise<void> {
-    const isReady = () => this.#child.exitCode !== null || existsSync(this.configurationFile);
+    const isReady = () => this.#child.exitCode !== null || existsSync(this.#configurationFile);
     try {
       await waitUntil('the agent is ready', isReady);
     } catch {
       // told below
     }
-    if (existsSync(this.configurationFile)) return;
+    if (existsSync(this.#configurationFile)) return;
     const log = existsSync(this.#log) ? readFileSync(this.#log, 'utf8') : '';
     throw new Error(`the agent did not become ready\n${log.slice(-2000)}`);
+  }
+
+  /** Its CNI executable, configured as it tells runtimes. */
+  plugin(): CniPlugin {
+    const { cniVersion, name, plugins } = JSON.parse(readFileSync(this.#configurationFile, 'utf8'));
+    const [plugin] = plugins;
+    return { type: plugin.type, directory: this.#binDirectory, configuration: { cniVersion, name, ...plugin } };
   }
 
   usage(): ProcessUsage {

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { AgentProcess } from './agent-process.ts';
 import { BenchCluster, podObject } from './bench-cluster.ts';
-import { CniCaller, type CniPlugin, type Container } from './cni-caller.ts';
+import { CniCaller, type Container } from './cni-caller.ts';
 import { type Figure, type Measured, summarize, type Target } from './figure.ts';
 import { type BenchHost, HostPair } from './host-pair.ts';
 import { compileProgram } from './native-program.ts';
@@ -36,7 +35,7 @@ export async function measureCni(directory: string): Promise<Measured> {
   await using cluster = await BenchCluster.start(ourHosts.hosts, 'host-gw');
   for (const pod of containerNames()) cluster.put('pods', podObject(pod, ourHosts.first.name));
   const agent = await cluster.startAgent(ourHosts.first);
-  await using our = new CniCaller(spawner, ourHosts.first, ownPlugin(agent));
+  await using our = new CniCaller(spawner, ourHosts.first, agent.plugin());
   const ours = side(ourHosts.first, our, () => agent.usage().processor);
   if (missing.length > 0) {
     await runRounds([ours]);
@@ -110,15 +109,4 @@ function figuresOf({ times: ours }: Side, theirs?: Side): readonly Figure[] {
     figure('processor time of an ADD', 'addProcessor'),
     figure('processor time of a DEL', 'deleteProcessor'),
   ];
-}
-
-/** As the agent has told runtimes. */
-function ownPlugin(agent: AgentProcess): CniPlugin {
-  const { cniVersion, name, plugins } = JSON.parse(readFileSync(agent.configurationFile, 'utf8'));
-  const [plugin] = plugins;
-  return {
-    type: plugin.type,
-    directory: agent.binDirectory,
-    configuration: { cniVersion, name, ...plugin },
-  };
 }

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { measureCni } from './cni-figures.ts';
 import type { Measured } from './figure.ts';
 import { formatFigures } from './figure-table.ts';
+import { measureWire } from './wire-figures.ts';
 
 const INSIDE = 'FLATNET_BENCH_NAMESPACE';
 /** In a mount namespace of our own, on memory: it goes with us. */
@@ -19,6 +20,7 @@ const SCRATCH = '/run/flatnet-bench';
 
 const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> = {
   cni: measureCni,
+  wire: measureWire,
 };
 
 async function main(): Promise<void> {
