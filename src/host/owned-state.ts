@@ -14,6 +14,8 @@ export const OWNED = {
   alias: 'flatnet',
   /** Name of our nf_tables table, one a family. */
   table: 'flatnet',
+  /** Name of the nf_tables table of services, one a family: apart, since it may be very large. */
+  serviceTable: 'flatnet-services',
 } as const;
 
 /** A link that must be there. The pod's end of a veth pair is described in the pod's own OwnedNetwork, as `pod-end`. */

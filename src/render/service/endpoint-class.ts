@@ -1,0 +1,65 @@
+import type { TransportProtocol } from '../../address/protocol.ts';
+import { NumberPool } from './number-pool.ts';
+import { CLASS_LIMIT } from './service-mark.ts';
+
+/** What the choice of an endpoint depends on besides the pool: a chain each. */
+export interface EndpointClass {
+  readonly protocol: TransportProtocol;
+  /** Endpoints in a pool of this class. */
+  readonly count: number;
+  /** Seconds of affinity; absent for none. */
+  readonly affinityTimeout?: number;
+}
+
+/** The classes of pools without endpoints. */
+export const REFUSED_CLASS = 1;
+export const DROPPED_CLASS = 2;
+const FIRST_CLASS = 16;
+
+/** Name of the chain of a class: `tcp-3`, `tcp-3-sticky-10800`. */
+export function className({ protocol, count, affinityTimeout }: EndpointClass): string {
+  return `${protocol}-${count}${affinityTimeout === undefined ? '' : `-sticky-${affinityTimeout}`}`;
+}
+
+interface NumberedClass extends EndpointClass {
+  readonly number: number;
+  uses: number;
+}
+
+/** The classes in use and their numbers. */
+export class ClassDirectory {
+  readonly #classes = new Map<string, NumberedClass>();
+  readonly #numbers = new NumberPool(FIRST_CLASS, CLASS_LIMIT);
+  /** The numbers that chains' names had in a table that was found. */
+  #adopted: ReadonlyMap<string, number> = new Map();
+
+  adopt(numbers: ReadonlyMap<string, number>): void {
+    this.#adopted = numbers;
+  }
+
+  /** The number of a class for one pool more. @throws FlatnetError `exhausted` */
+  acquire(wanted: EndpointClass): number {
+    const name = className(wanted);
+    const known = this.#classes.get(name);
+    if (known !== undefined) {
+      known.uses++;
+      return known.number;
+    }
+    const number = this.#numbers.take(this.#adopted.get(name));
+    this.#classes.set(name, { ...wanted, number, uses: 1 });
+    return number;
+  }
+
+  /** Tells that one pool less is of a class. */
+  release(left: EndpointClass): void {
+    const name = className(left);
+    const known = this.#classes.get(name);
+    if (known === undefined || --known.uses > 0) return;
+    this.#classes.delete(name);
+    this.#numbers.give(known.number);
+  }
+
+  *[Symbol.iterator](): Generator<EndpointClass & { readonly number: number }> {
+    yield* this.#classes.values();
+  }
+}

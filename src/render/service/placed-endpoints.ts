@@ -1,0 +1,34 @@
+import type { PoolEndpoint } from '../../plan/service/service-plan.ts';
+
+/** Equal for endpoints that a packet can't tell apart. */
+export function endpointKey({ address, port }: PoolEndpoint): string {
+  return `${address.value} ${port}`;
+}
+
+/**
+ * The endpoints of a pool by their slots, so that as few as possible move: who stays keeps his slot, and holes are filled
+ * from the end, for slots must be dense. Of endpoints that are the same the first counts.
+ */
+export function placeEndpoints(
+  before: readonly PoolEndpoint[],
+  endpoints: readonly PoolEndpoint[],
+): readonly PoolEndpoint[] {
+  const wanted = new Map<string, PoolEndpoint>();
+  for (const endpoint of endpoints) {
+    const key = endpointKey(endpoint);
+    if (!wanted.has(key)) wanted.set(key, endpoint);
+  }
+  const { size } = wanted;
+  const slots: (PoolEndpoint | undefined)[] = new Array(size).fill(undefined);
+  const displaced: PoolEndpoint[] = [];
+  for (const [index, old] of before.entries()) {
+    const key = endpointKey(old);
+    const endpoint = wanted.get(key);
+    if (endpoint === undefined) continue;
+    wanted.delete(key);
+    if (index < size) slots[index] = endpoint;
+    else displaced.push(endpoint);
+  }
+  const rest = Iterator.from(displaced.concat([...wanted.values()]));
+  return slots.flatMap((endpoint) => endpoint ?? rest.next().value ?? []);
+}

@@ -1,0 +1,120 @@
+import type { Address } from '../../address/address.ts';
+import { hostPrefix, type Prefix } from '../../address/prefix.ts';
+import { disjointPrefixes } from '../../address/prefix-set.ts';
+import { OWNED } from '../../host/owned-state.ts';
+import type { Chain, MapElement, SetElement, Table } from '../../netfilter/node.ts';
+import type { ServiceSurroundings } from '../../plan/service/service-plan.ts';
+import { addressLiteral, numberLiteral, prefixLiteral } from '../rule.ts';
+import { className, DROPPED_CLASS, type EndpointClass, REFUSED_CLASS } from './endpoint-class.ts';
+import {
+  type ChainFacts,
+  classChain,
+  DROP_CHAIN,
+  fixedChains,
+  REFUSE_CHAIN,
+  SURROUNDING_SETS,
+} from './service-chain.ts';
+import { type FamilyTerms, TERMS } from './service-family.ts';
+import { frontMark } from './service-mark.ts';
+import { admissionSets, affinityMap, hairpinSet, map, serviceMaps, set, stickyMaps } from './service-set.ts';
+
+/** Endpoint classes in use, with their numbers. */
+export type NumberedClass = EndpointClass & { readonly number: number };
+
+/** All of a service table but what comes and goes with services: the sets for that are empty. */
+export function serviceFrame(
+  surroundings: ServiceSurroundings,
+  classes: readonly NumberedClass[],
+  facts: Pick<ChainFacts, 'family' | 'restricted' | 'loopback'>,
+): Table {
+  const { family, restricted } = facts;
+  const terms = TERMS[family];
+  const timeouts = new Set(classes.flatMap(({ affinityTimeout }) => affinityTimeout ?? []));
+  const affinityTimeouts = [...timeouts].sort((left, right) => left - right);
+  const chains = fixedChains({
+    ...facts,
+    affinityTimeouts,
+    address: surroundings.addresses.find((address) => address.family === family),
+    servicePrefixes: surroundings.servicePrefixes,
+  });
+  return {
+    family: terms.table,
+    name: OWNED.serviceTable,
+    flags: ['owner', 'persist'],
+    sets: [
+      ...surroundingSets(surroundings, family, terms),
+      hairpinSet(terms),
+      ...(restricted ? admissionSets(terms) : []),
+    ],
+    maps: [
+      {
+        ...map(SURROUNDING_SETS.classes, ['mark'], []),
+        value: 'verdict',
+        elements: classElements(classes),
+      },
+      ...serviceMaps(terms),
+      ...(affinityTimeouts.length > 0 ? stickyMaps(terms) : []),
+      ...affinityTimeouts.map((seconds) => affinityMap(terms, seconds)),
+    ],
+    chains: [...chains, ...classes.map((one) => chainOf(terms, one))],
+  };
+}
+
+/** By class: chains that are the same object needn't be compared rule by rule. */
+const classChains = new Map<string, Chain>();
+
+function chainOf(terms: FamilyTerms, wanted: EndpointClass): Chain {
+  const key = `${terms.table} ${className(wanted)}`;
+  let chain = classChains.get(key);
+  if (chain === undefined) {
+    chain = classChain(terms, wanted);
+    classChains.set(key, chain);
+  }
+  return chain;
+}
+
+function classElements(classes: readonly NumberedClass[]): readonly MapElement[] {
+  const element = (number: number, chain: string): MapElement => ({
+    key: [numberLiteral(frontMark(number, 0))],
+    value: { kind: 'goto', chain },
+  });
+  return [
+    element(REFUSED_CLASS, REFUSE_CHAIN),
+    element(DROPPED_CLASS, DROP_CHAIN),
+    ...classes.map((one) => element(one.number, className(one))),
+  ];
+}
+
+/** By surroundings, so that a change of services alone finds the elements of these sets to be the same. */
+const known = new WeakMap<ServiceSurroundings, Map<FamilyTerms, Table['sets']>>();
+
+function surroundingSets(surroundings: ServiceSurroundings, family: 4 | 6, terms: FamilyTerms): Table['sets'] {
+  const sets = known.get(surroundings) ?? new Map<FamilyTerms, Table['sets']>();
+  known.set(surroundings, sets);
+  let own = sets.get(terms);
+  if (own === undefined) {
+    const { addresses, podPrefixes, clusterPrefixes, nodePortAddresses, peerNodePortAddresses } = surroundings;
+    const ofAddresses = (name: string, members: readonly Address[]) => ({
+      ...set(name, [terms.address]),
+      elements: members
+        .filter((one) => one.family === family)
+        .map((one): SetElement => ({ key: [addressLiteral(one)] })),
+    });
+    const ofPrefixes = (name: string, members: readonly Prefix[]) => ({
+      ...set(name, [terms.address]),
+      flags: ['interval'] as const,
+      elements: members
+        .filter(({ address }) => address.family === family)
+        .map((one): SetElement => ({ key: [prefixLiteral(one)] })),
+    });
+    own = [
+      ofAddresses(SURROUNDING_SETS.nodeAddresses, nodePortAddresses),
+      ofAddresses(SURROUNDING_SETS.peerAddresses, peerNodePortAddresses),
+      ofPrefixes(SURROUNDING_SETS.podPrefixes, podPrefixes),
+      ofPrefixes(SURROUNDING_SETS.ownPrefixes, disjointPrefixes([...podPrefixes, ...addresses.map(hostPrefix)])),
+      ofPrefixes(SURROUNDING_SETS.clusterPrefixes, clusterPrefixes),
+    ];
+    sets.set(terms, own);
+  }
+  return own;
+}

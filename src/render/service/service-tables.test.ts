@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { ClusterService, ServiceEndpoint } from '../../cluster/cluster-state.ts';
+import { canonicalTable } from '../../netfilter/canonical-table.ts';
+import { changedTables } from '../../netfilter/changed-tables.ts';
+import { diffTables } from '../../netfilter/diff-tables.ts';
+import { elementKey, isVerdict, literalsKey } from '../../netfilter/element-key.ts';
+import type { MapElement, Table } from '../../netfilter/node.ts';
+import {
+  arbitraryServiceEvent,
+  SERVICE_NAMES,
+  type ServiceEvent,
+  SURROUNDINGS,
+  serviceNode,
+} from '../../plan/service/arbitrary.ts';
+import { nodeLocation, planServiceNamed } from '../../plan/service/plan-services.ts';
+import type { PlannedService, ServicePlan } from '../../plan/service/service-plan.ts';
+import { placeOf } from './front-directory.ts';
+import { classOfMark, numberOfMark, translatedMark } from './service-mark.ts';
+import { renderServices, ServiceTables } from './service-tables.ts';
+
+/** A cluster that follows events, and what must be planned anew after each. */
+class Cluster {
+  readonly services = new Map<string, ClusterService>();
+  readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  #zone = 'east';
+
+  follow(event: ServiceEvent): readonly string[] {
+    switch (event.kind) {
+      case 'service':
+        this.services.set(`default/${event.service.name}`, event.service);
+        return [`default/${event.service.name}`];
+      case 'service-gone':
+        this.services.delete(`default/${event.name}`);
+        return [`default/${event.name}`];
+      case 'endpoints':
+        this.endpoints.set(`default/${event.name}`, event.endpoints);
+        return [`default/${event.name}`];
+      case 'zone':
+        this.#zone = event.zone;
+        return SERVICE_NAMES.map((name) => `default/${name}`);
+      default: {
+        const never: never = event;
+        return never;
+      }
+    }
+  }
+
+  plan(key: string): PlannedService | undefined {
+    const nodes = new Map([['node-0', serviceNode(this.#zone)]]);
+    return planServiceNamed(this, key, nodeLocation({ nodes }, 'node-0'));
+  }
+
+  get whole(): ServicePlan {
+    const services = [...this.services.keys()].map((key) => [key, this.plan(key)] as const);
+    return {
+      surroundings: SURROUNDINGS,
+      services: new Map(services.flatMap(([key, planned]) => (planned === undefined ? [] : [[key, planned] as const]))),
+    };
+  }
+}
+
+const EMPTY: ServicePlan = { surroundings: SURROUNDINGS, services: new Map() };
+const histories = fc.array(arbitraryServiceEvent, { maxLength: 30 });
+
+/** What packets meet: for each front the endpoints behind it and how one is chosen, numbers and slots aside. */
+function meaningOf(table: Table): unknown {
+  const elementsOf = (name: string) => table.maps.find((map) => map.name === name)?.elements ?? [];
+  const classes = new Map(
+    elementsOf('classes').map(({ key, value }) => {
+      const [literal] = key;
+      assert.ok(isVerdict(value) && 'chain' in value && literal?.kind === 'number');
+      return [classOfMark(literal.value), value.chain];
+    }),
+  );
+  const behind = (value: MapElement['value']) => {
+    assert.ok(!isVerdict(value) && value[0]?.kind === 'number');
+    const mark = value[0].value;
+    const prefix = `${translatedMark(numberOfMark(mark))}|`;
+    const slots = (map: string) => elementsOf(map).filter((element) => elementKey(element).startsWith(prefix));
+    const members = new Map(elementsOf('members').map((one) => [elementKey(one), one.value]));
+    const choices = slots('choices').map(({ value: member }) =>
+      members.get(isVerdict(member) ? '' : literalsKey(member)),
+    );
+    const chain = classes.get(classOfMark(mark)) ?? 'no class';
+    const endpoints = [...slots('endpoints').map((element) => element.value), ...choices];
+    const texts = endpoints.map((one) => (one === undefined || isVerdict(one) ? 'nothing' : literalsKey(one))).sort();
+    assert.ok(texts.length === 0 || chain.startsWith(`${/^\w+/.exec(chain)?.[0]}-${texts.length}`), chain);
+    return { chain, texts };
+  };
+  const fronts = ['fronts', 'inside-fronts', 'node-ports', 'local-node-ports', 'inside-node-ports', 'host-ports'];
+  return {
+    fronts: fronts.map((name) => [
+      name,
+      ...elementsOf(name)
+        .map((one) => [elementKey(one), behind(one.value)])
+        .sort(),
+    ]),
+    sets: table.sets.map(({ name, elements }) => [name, elements.map(elementKey).sort()]),
+    chains: table.chains.map(({ name }) => name).sort(),
+  };
+}
+
+function byFamily(tables: readonly Table[]): readonly Table[] {
+  return [...tables].sort((left, right) => left.family.length - right.family.length);
+}
+
+function hasConflict({ services }: ServicePlan): boolean {
+  const places = [...services.values()].flatMap(({ fronts }) =>
+    fronts.map((front) => {
+      const { map, key } = placeOf(front);
+      return `${front.family} ${map} ${literalsKey(key)}`;
+    }),
+  );
+  return new Set(places).size < places.length;
+}
+
+describe('ServiceTables', () => {
+  it('changes element by element into the tables of the whole plan, after any history', () => {
+    fc.assert(
+      fc.property(histories, (events) => {
+        const cluster = new Cluster();
+        const tables = new ServiceTables();
+        let kernel: readonly Table[] = changedTables([], tables.replace(EMPTY).tables);
+        for (const event of events) {
+          const changed = cluster.follow(event).map((key) => [key, cluster.plan(key)] as const);
+          kernel = changedTables(kernel, tables.change(changed).tables);
+          assert.deepEqual(byFamily(kernel).map(canonicalTable), tables.tables.map(canonicalTable));
+          assert.deepEqual(byFamily(kernel).map(meaningOf), renderServices(cluster.whole).map(meaningOf));
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('finds nothing to do in the tables of a former agent, whatever had happened to them', () => {
+    fc.assert(
+      fc.property(histories, (events) => {
+        const cluster = new Cluster();
+        const former = new ServiceTables();
+        former.replace(EMPTY);
+        for (const event of events)
+          former.change(cluster.follow(event).map((key) => [key, cluster.plan(key)] as const));
+        // Of services that want the same front, the loser's pool can't be found again by it.
+        fc.pre(!hasConflict(cluster.whole));
+        const next = new ServiceTables();
+        next.adopt(former.tables);
+        next.replace(cluster.whole);
+        const changes = diffTables(former.tables, next.tables);
+        assert.deepEqual(next.tables.map(meaningOf), former.tables.map(meaningOf));
+        // Fronts of one service may lead to pools that share nothing with the found ones' numbers only by conflicts.
+        assert.deepEqual(
+          changes.filter(({ kind }) => kind !== 'replace-rules'),
+          [],
+        );
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('has no tables, and so no hooks, without fronts', () => {
+    const tables = new ServiceTables();
+    assert.deepEqual(tables.replace(EMPTY).tables, []);
+    assert.deepEqual(tables.tables, []);
+  });
+});

@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import { FAMILIES } from '../../address/family.ts';
+import type { SysctlSetting } from '../../host/owned-state.ts';
+import type { Table } from '../../netfilter/node.ts';
+import type { TableChange } from '../../netfilter/table-change.ts';
+import type { PlannedService, ServicePlan, ServiceSurroundings } from '../../plan/service/service-plan.ts';
+import { type ServiceChange, ServiceTable } from './service-table.ts';
+
+/** Lets packets with loopback addresses be routed, so that node ports at 127.0.0.1 reach endpoints. */
+const ROUTE_LOOPBACK: SysctlSetting = { key: 'net.ipv4.conf.all.route_localnet', value: '1' };
+
+/** What changing the tables comes to. */
+export interface RenderedServiceChange {
+  /** One transaction. */
+  readonly tables: readonly TableChange[];
+  /** The services that differ, as they were and as they are. */
+  readonly services: readonly ServiceChange[];
+}
+
+/**
+ * The tables of all services of a node, followed from plan to plan. A pool keeps its number and its endpoints their
+ * places for as long as they are there, so that a change of one service touches a few elements of maps, whatever the
+ * number of services; numbers aside the tables are those that the whole plan would give at once.
+ */
+export class ServiceTables {
+  readonly #services = new Map<string, PlannedService>();
+  readonly #tables = { 4: new ServiceTable(4), 6: new ServiceTable(6) } as const;
+  #surroundings: ServiceSurroundings | undefined;
+
+  /** Takes over the numbers of tables that a former agent has left. */
+  adopt(tables: readonly Table[]): void {
+    for (const table of tables) {
+      if (table.family === 'ip') this.#tables[4].adopt(table);
+      if (table.family === 'ip6') this.#tables[6].adopt(table);
+    }
+  }
+
+  /** Goes over to another plan. */
+  replace({ services, surroundings }: ServicePlan): RenderedServiceChange {
+    const gone = [...this.#services.keys()].filter((key) => !services.has(key));
+    const changed = new Map<string, PlannedService | undefined>([
+      ...gone.map((key) => [key, undefined] as const),
+      ...services,
+    ]);
+    if (!isDeepStrictEqual(this.#surroundings, surroundings)) this.#surroundings = surroundings;
+    return this.change(changed);
+  }
+
+  /** Goes over to other plans of some services; undefined removes one. Nothing is done before there was a whole plan. */
+  change(changed: Iterable<readonly [string, PlannedService | undefined]>): RenderedServiceChange {
+    const surroundings = this.#surroundings;
+    if (surroundings === undefined) return { tables: [], services: [] };
+    const services: ServiceChange[] = [];
+    for (const [key, after] of changed) {
+      const before = this.#services.get(key);
+      if (isDeepStrictEqual(before, after)) continue;
+      services.push({ key, before, after });
+      if (after === undefined) this.#services.delete(key);
+      else this.#services.set(key, after);
+    }
+    return { tables: FAMILIES.flatMap((family) => this.#tables[family].change(services, surroundings)), services };
+  }
+
+  get services(): ReadonlyMap<string, PlannedService> {
+    return this.#services;
+  }
+
+  /** All of the tables. */
+  get tables(): readonly Table[] {
+    return FAMILIES.flatMap((family) => this.#tables[family].table ?? []);
+  }
+
+  /** Settings that the tables rely on; to be made after them, since they guard what these open. */
+  get sysctls(): readonly SysctlSetting[] {
+    return this.#tables[4].loopback ? [ROUTE_LOOPBACK] : [];
+  }
+}
+
+/** The tables of one plan, by themselves. */
+export function renderServices(plan: ServicePlan): readonly Table[] {
+  const tables = new ServiceTables();
+  tables.replace(plan);
+  return tables.tables;
+}
