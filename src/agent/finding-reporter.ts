@@ -47,8 +47,8 @@ export class FindingReporter {
   #setConditions(findings: readonly Finding[], conflicts: readonly Conflict[]): void {
     const { readiness } = this.#options;
     const refusals = findings.filter(({ severity }) => severity === 'refusal');
-    const forward = findings.filter(({ code }) => code === 'forward-dropped');
-    const others = findings.filter(({ severity, code }) => severity === 'warning' && code !== 'forward-dropped');
+    const forward = findings.filter(isAboutForwarding);
+    const others = findings.filter((finding) => finding.severity === 'warning' && !isAboutForwarding(finding));
     const join = (list: readonly Finding[]) =>
       list.map(({ message, remedy }) => withRemedy(message, remedy)).join('; ');
     if (refusals.length > 0) readiness.set('plan', 'failed', join(refusals));
@@ -56,6 +56,10 @@ export class FindingReporter {
     readiness.set('ranges', conflicts.length === 0 ? 'ok' : 'failed', conflicts.map(describeConflict).join('; '));
     readiness.set('forwarding', forward.length === 0 ? 'ok' : 'warning', join(forward));
   }
+}
+
+function isAboutForwarding({ code }: Finding): boolean {
+  return code === 'forward-dropped' || code === 'forward-unknown';
 }
 
 function withRemedy(message: string, remedy: string | undefined): string {

@@ -4,7 +4,8 @@ import { isOwnAlias } from '../host/owned-network.ts';
 import { OWNED } from '../host/owned-state.ts';
 import { LOCAL_TABLE } from '../host/route.ts';
 import { deviceSysctl } from '../host/sysctl-key.ts';
-import type { ForeignRoute, ForwardDrop, HostFacts, Uplink } from '../plan/host-facts.ts';
+import type { ForwardDropReport } from '../plan/forward-drop.ts';
+import type { ForeignRoute, HostFacts, Uplink } from '../plan/host-facts.ts';
 
 /** What the host's links, addresses and routes must tell; the ruleset and pods' namespaces are not looked at. */
 export type ObservedHost = Pick<NetworkState, 'links' | 'addresses' | 'routes' | 'sysctls'>;
@@ -17,7 +18,7 @@ export type ObservedHost = Pick<NetworkState, 'links' | 'addresses' | 'routes' |
 export function hostFactsOf(
   host: ObservedHost,
   nodeAddresses: readonly Address[],
-  forwardDropped: readonly ForwardDrop[],
+  { drops, unknown }: ForwardDropReport,
 ): HostFacts {
   const own = new Set(host.links.filter(({ alias }) => isOwnAlias(alias)).map(({ name }) => name));
   const foreign = host.addresses.filter(
@@ -50,7 +51,8 @@ export function hostFactsOf(
       .filter(({ device }) => !uplinkNames.has(device))
       .map(({ device, address, length }) => ({ device, address: { address, length } })),
     foreignRoutes: routes,
-    forwardDropped,
+    forwardDropped: drops,
+    ...(unknown.length > 0 && { forwardUnknown: unknown }),
     bridgeNetfilter: host.sysctls.has('net.bridge.bridge-nf-call-iptables'),
   };
 }

@@ -1,3 +1,4 @@
+import { FAMILIES, type Family } from '../address/family.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import type { NamespaceChanges } from '../host/change.ts';
 import { INSERTED_CHAIN } from '../host/insertion.ts';
@@ -6,6 +7,7 @@ import { isOwnAlias, type ObservedNetwork, ownedOf } from '../host/owned-network
 import { EMPTY_NETWORK, OWNED, type OwnedNetwork } from '../host/owned-state.ts';
 import { deviceSysctl } from '../host/sysctl-key.ts';
 import { applyChanges, type ChangeResult } from '../kernel/change-applier.ts';
+import { readLegacyForwardPolicy, readLegacyTables } from '../kernel/legacy-iptables.ts';
 import { LinkReaper } from '../kernel/link-reaper.ts';
 import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
@@ -14,6 +16,7 @@ import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
 import { readSysctls } from '../kernel/sysctl-reader.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Ruleset, Table } from '../netfilter/node.ts';
+import type { LegacyForward } from '../plan/forward-drop.ts';
 
 /** Milliseconds between looks whether a former agent's socket has gone. */
 const OWNER_POLL = 100;
@@ -77,6 +80,11 @@ export class HostKernel implements AsyncDisposable {
     return { ...state, sysctls: readSysctls(keys) };
   }
 
+  /** What legacy iptables does to forwarded packets, of which nf_tables knows nothing. */
+  readLegacyForward(): LegacyForward {
+    return Object.fromEntries(FAMILIES.flatMap((family) => legacyForwardOf(family)));
+  }
+
   /** What is ours on the host, with those settings that `desired` cares for. */
   observeHost(state: NetworkState, desired: OwnedNetwork): ObservedNetwork {
     return { ...ownedOf(state), sysctls: settingsOf(readSysctls(desired.sysctls.map(({ key }) => key))) };
@@ -135,6 +143,14 @@ export class HostKernel implements AsyncDisposable {
       return [{ ...emptyTable(listing), chains: listing.chains.map((chain) => ({ ...chain, rules: [] })) }];
     });
     return { tables };
+  }
+}
+
+function legacyForwardOf(family: Family): readonly (readonly [Family, 'accept' | 'drop' | 'unknown'])[] {
+  try {
+    return readLegacyTables(family).includes('filter') ? [[family, readLegacyForwardPolicy(family)]] : [];
+  } catch {
+    return [[family, 'unknown']];
   }
 }
 

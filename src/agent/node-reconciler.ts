@@ -106,8 +106,8 @@ export class NodeReconciler {
     const state = cluster();
     const host = kernel.readHost();
     const own = state.nodes.get(node);
-    const { drops } = detectForwardDrop(host.ruleset);
-    const facts = hostFactsOf(host, own?.addresses ?? [], drops);
+    const forwardDrop = detectForwardDrop(host.ruleset, kernel.readLegacyForward());
+    const facts = hostFactsOf(host, own?.addresses ?? [], forwardDrop);
     const input = {
       node,
       directory: peerDirectory(state),

@@ -1,11 +1,12 @@
 import type { Link } from '../host/link.ts';
-import type { LinkAddress, Neighbour } from '../host/network-state.ts';
+import type { ForwardingEntry, LinkAddress, Neighbour } from '../host/network-state.ts';
 import type { Route, RoutingRule } from '../host/route.ts';
 import type { NetlinkMessage } from './netlink/message.ts';
 import { NetlinkListener } from './netlink/netlink-listener.ts';
 import { NetlinkSocket } from './netlink/netlink-socket.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 import { decodeAddress } from './rtnetlink/address.ts';
+import { decodeForwardingEntry } from './rtnetlink/forwarding.ts';
 import { decodeLink, resolveLink } from './rtnetlink/link.ts';
 import type { LinkNames } from './rtnetlink/link-names.ts';
 import { readLinks, unknownLinkName } from './rtnetlink/link-table.ts';
@@ -26,13 +27,17 @@ import { decodeNeighbour } from './rtnetlink/neighbour.ts';
 import { decodeRoute } from './rtnetlink/route.ts';
 import { decodeRule } from './rtnetlink/rule.ts';
 
-/** Something in a namespace has changed. `port` is that of the netlink socket which asked for it, 0 for the kernel's own doing. */
+/**
+ * Something in a namespace has changed. `port` is that of the netlink socket which asked for it, 0 for the kernel's own
+ * doing and, whoever asked, for forwarding entries of vxlan devices (`vxlan_fdb_notify`).
+ */
 export type NetworkEvent = { readonly removed: boolean; readonly port: number } & (
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'address'; readonly address: LinkAddress }
   | { readonly kind: 'route'; readonly route: Route }
   | { readonly kind: 'rule'; readonly rule: RoutingRule }
   | { readonly kind: 'neighbour'; readonly neighbour: Neighbour }
+  | { readonly kind: 'forwarding'; readonly entry: ForwardingEntry }
 );
 
 export type NetworkEventKind = NetworkEvent['kind'];
@@ -41,6 +46,8 @@ export type NetworkEventKind = NetworkEvent['kind'];
 const GROUPS: Readonly<Record<NetworkEventKind, readonly number[]>> = {
   link: [1],
   neighbour: [3],
+  /** In one group with the neighbours, told apart by the family of the message. */
+  forwarding: [3],
   address: [5, 9],
   route: [7, 11],
   rule: [8, 19],
@@ -48,7 +55,7 @@ const GROUPS: Readonly<Record<NetworkEventKind, readonly number[]>> = {
 
 export interface NetworkMonitorOptions {
   readonly namespace?: NetworkNamespace;
-  /** Which kinds; all but neighbours unless given, for those change with the traffic. Links are always followed. */
+  /** Which kinds; all but neighbours and forwarding entries unless given, for those change with the traffic. Links are always followed. */
   readonly kinds?: readonly NetworkEventKind[];
   /** Bytes. */
   readonly receiveBuffer?: number;
@@ -65,12 +72,13 @@ export class NetworkMonitor implements Disposable {
   readonly #options: NetworkMonitorOptions;
   readonly #listener: NetlinkListener;
   readonly #names = new Map<number, string>();
+  readonly #kinds: ReadonlySet<NetworkEventKind>;
 
   private constructor(options: NetworkMonitorOptions) {
     this.#options = options;
-    const kinds = new Set<NetworkEventKind>(['link', ...(options.kinds ?? DEFAULT_KINDS)]);
+    this.#kinds = new Set<NetworkEventKind>(['link', ...(options.kinds ?? DEFAULT_KINDS)]);
     this.#listener = NetlinkListener.open('route', {
-      groups: [...kinds].flatMap((kind) => GROUPS[kind]),
+      groups: [...new Set([...this.#kinds].flatMap((kind) => GROUPS[kind]))],
       ...(options.namespace !== undefined && { namespace: options.namespace }),
       ...(options.receiveBuffer !== undefined && { receiveBuffer: options.receiveBuffer }),
       ...(options.onError !== undefined && { onError: options.onError }),
@@ -110,7 +118,7 @@ export class NetworkMonitor implements Disposable {
 
   #dispatch(message: NetlinkMessage): void {
     const event = this.#decode(message);
-    if (event === undefined) return;
+    if (event === undefined || !this.#kinds.has(event.kind)) return;
     if (event.kind === 'link') {
       if (event.removed) this.#names.delete(event.link.index);
       else this.#names.set(event.link.index, event.link.name);
@@ -144,6 +152,10 @@ export class NetworkMonitor implements Disposable {
       }
       case RTM_NEWNEIGH:
       case RTM_DELNEIGH: {
+        if (message.buffer.readUInt8(message.start) === AF_BRIDGE) {
+          const entry = decodeForwardingEntry(message, names);
+          return entry === undefined ? undefined : { kind: 'forwarding', entry, ...origin };
+        }
         const neighbour = decodeNeighbour(message, names);
         return neighbour === undefined ? undefined : { kind: 'neighbour', neighbour, ...origin };
       }

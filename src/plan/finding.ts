@@ -15,7 +15,8 @@ export interface Finding {
     | 'mtu-mismatch'
     | 'attachment-outside-prefix'
     | 'attachment-outdated'
-    | 'forward-dropped';
+    | 'forward-dropped'
+    | 'forward-unknown';
   /** Name of the node, or path of the attachment, that it is about. */
   readonly subject: string;
   readonly message: string;

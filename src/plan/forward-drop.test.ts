@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Table } from '../netfilter/node.ts';
-import { detectForwardDrop } from './forward-drop.ts';
+import { describeForwardDrop, detectForwardDrop } from './forward-drop.ts';
 
 function table(family: Table['family'], name: string, hook: 'forward' | 'input', policy: 'accept' | 'drop'): Table {
   const base = { type: 'filter', hook, priority: 0, policy } as const;
@@ -24,10 +24,13 @@ describe('detectForwardDrop', () => {
     });
   });
 
-  it('does not guess at what legacy iptables does', () => {
-    assert.deepEqual(detectForwardDrop({ tables: [] }, { 4: ['nat', 'filter'], 6: [] }), {
+  it('tells of what legacy iptables does, and does not guess', () => {
+    const drop = { family: 'ip', table: 'filter', chain: 'FORWARD', legacy: true } as const;
+    assert.deepEqual(detectForwardDrop({ tables: [] }, { 4: 'drop', 6: 'accept' }), { drops: [drop], unknown: [] });
+    assert.equal(describeForwardDrop(drop), 'chain FORWARD of legacy iptables');
+    assert.deepEqual(detectForwardDrop({ tables: [] }, { 6: 'unknown' }), {
       drops: [],
-      unknown: ['policy of FORWARD in legacy iptables'],
+      unknown: ['policy of FORWARD in legacy ip6tables'],
     });
   });
 });

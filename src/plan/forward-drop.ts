@@ -1,3 +1,4 @@
+import { FAMILIES, type Family } from '../address/family.ts';
 import { OWNED } from '../host/owned-state.ts';
 import type { Ruleset, Table } from '../netfilter/node.ts';
 import type { ForwardDrop } from './host-facts.ts';
@@ -9,18 +10,17 @@ export interface ForwardDropReport {
   readonly unknown: readonly string[];
 }
 
+/** The policy of FORWARD in legacy iptables, by family; absent where there is no table `filter` of its. */
+export type LegacyForward = Readonly<Partial<Record<Family, 'accept' | 'drop' | 'unknown'>>>;
+
 const ROUTED_FAMILIES: ReadonlySet<Table['family']> = new Set(['ip', 'ip6', 'inet']);
 
 /**
  * The chains at the forward hook of foreign tables that drop by policy, as Docker leaves iptables' FORWARD.
- * @param legacyTables contents of /proc/net/ip_tables_names and ip6_tables_names: the tables of legacy iptables,
- * which nf_tables doesn't list. With `filter` among them its policy is unknown.
+ * @param legacy what nf_tables doesn't list
  */
-export function detectForwardDrop(
-  ruleset: Ruleset,
-  legacyTables: Readonly<Record<4 | 6, readonly string[]>> = { 4: [], 6: [] },
-): ForwardDropReport {
-  const drops = ruleset.tables
+export function detectForwardDrop(ruleset: Ruleset, legacy: LegacyForward = {}): ForwardDropReport {
+  const listed = ruleset.tables
     .filter(
       ({ name, family, flags }) => name !== OWNED.table && ROUTED_FAMILIES.has(family) && !flags.includes('dormant'),
     )
@@ -29,14 +29,22 @@ export function detectForwardDrop(
         .filter(({ base }) => base?.hook === 'forward' && base.type === 'filter' && base.policy === 'drop')
         .map(({ name: chain }) => ({ family, table, chain })),
     );
-  const unknown = [
-    ...(legacyTables[4].includes('filter') ? ['policy of FORWARD in legacy iptables'] : []),
-    ...(legacyTables[6].includes('filter') ? ['policy of FORWARD in legacy ip6tables'] : []),
-  ];
-  return { drops, unknown };
+  const unseen = FAMILIES.filter((family) => legacy[family] === 'drop').map(
+    (family): ForwardDrop => ({
+      family: family === 4 ? 'ip' : 'ip6',
+      table: 'filter',
+      chain: 'FORWARD',
+      legacy: true,
+    }),
+  );
+  const unknown = FAMILIES.filter((family) => legacy[family] === 'unknown').map(
+    (family) => `policy of FORWARD in legacy ${family === 4 ? 'iptables' : 'ip6tables'}`,
+  );
+  return { drops: [...listed, ...unseen], unknown };
 }
 
-/** `chain FORWARD of table ip filter`. */
-export function describeForwardDrop({ family, table, chain }: ForwardDrop): string {
+/** `chain FORWARD of table ip filter`, `chain FORWARD of legacy iptables`. */
+export function describeForwardDrop({ family, table, chain, legacy }: ForwardDrop): string {
+  if (legacy === true) return `chain ${chain} of legacy ${family === 'ip' ? 'iptables' : 'ip6tables'}`;
   return `chain ${chain} of table ${family} ${table}`;
 }

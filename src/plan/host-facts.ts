@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly foreignRoutes: readonly ForeignRoute[];
   /** Foreign chains at the forward hook that drop by policy. */
   readonly forwardDropped: readonly ForwardDrop[];
+  /** What may drop forwarded packets, and couldn't be seen. */
+  readonly forwardUnknown?: readonly string[];
   /** br_netfilter is there (net.bridge.bridge-nf-call-iptables exists). */
   readonly bridgeNetfilter: boolean;
   /** Settings that differ from those that the kernel starts with, by dotted key; for hosts that are declared, not read. */
@@ -24,6 +26,8 @@ export interface ForwardDrop {
   readonly family: TableFamily;
   readonly table: string;
   readonly chain: string;
+  /** Of legacy iptables, in which no rule of ours can be put over nf_tables. */
+  readonly legacy?: true;
 }
 
 export interface Uplink {

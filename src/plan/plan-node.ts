@@ -7,7 +7,7 @@ import { BACKENDS } from './backend/backend-by-name.ts';
 import { foreignPrefixes } from './conflict.ts';
 import type { Finding } from './finding.ts';
 import { describeForwardDrop } from './forward-drop.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { ForwardDrop, HostFacts } from './host-facts.ts';
 import type { LocalNode } from './local-node.ts';
 import { planMasquerade } from './masquerade-plan.ts';
 import type { NodePlan, PeerPath } from './node-plan.ts';
@@ -193,17 +193,35 @@ function attachmentFindings(
 
 function forwardFindings(
   name: string,
-  { forwardDropped }: HostFacts,
+  { forwardDropped, forwardUnknown = [] }: HostFacts,
   { allowForward }: NodeSettings,
 ): readonly Finding[] {
-  if (allowForward === 'insert') return [];
-  return forwardDropped.map((drop) => ({
-    severity: 'warning',
-    code: 'forward-dropped',
-    subject: name,
-    message: `${describeForwardDrop(drop)} drops what pods send and receive`,
-    remedy: "set its policy to accept, or set allowForward to insert: then one marked rule lets pods' packets pass",
-  }));
+  const remaining = forwardDropped.filter(({ legacy }) => allowForward === 'leave' || legacy === true);
+  return [
+    ...remaining.map(
+      (drop): Finding => ({
+        severity: 'warning',
+        code: 'forward-dropped',
+        subject: name,
+        message: `${describeForwardDrop(drop)} drops what pods send and receive`,
+        remedy: forwardRemedy(drop),
+      }),
+    ),
+    ...forwardUnknown.map(
+      (what): Finding => ({
+        severity: 'warning',
+        code: 'forward-unknown',
+        subject: name,
+        message: `the ${what} is unknown: it may drop what pods send and receive`,
+        remedy: 'let the agent read it: it needs CAP_NET_ADMIN, and CAP_NET_RAW',
+      }),
+    ),
+  ];
+}
+
+function forwardRemedy({ family, legacy }: ForwardDrop): string {
+  if (legacy === true) return `run \`${family === 'ip' ? 'iptables' : 'ip6tables'}-legacy -P FORWARD ACCEPT\``;
+  return "set its policy to accept, or set allowForward to insert: then one marked rule lets pods' packets pass";
 }
 
 function pathFindings({ node, prefix, path }: PeerPath): readonly Finding[] {

@@ -12,7 +12,8 @@ import { ACCEPT, equals, prefixLiteral, rule } from './rule.ts';
  */
 export function renderForward({ forward, podPrefixes }: Omit<NodePlan, 'paths'>): readonly Insertion[] {
   if (forward.mode === 'leave') return [];
-  const tables = Map.groupBy(forward.drops, ({ family, table }) => `${family} ${table}`);
+  const reachable = forward.drops.filter(({ legacy }) => legacy !== true);
+  const tables = Map.groupBy(reachable, ({ family, table }) => `${family} ${table}`);
   return Array.from(tables.values()).flatMap((drops) => {
     const [first] = drops;
     if (first === undefined) return [];

@@ -1,0 +1,34 @@
+import { isFlatnetError } from '../error/flatnet-error.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { HostKernel } from './host-kernel.ts';
+
+export interface TableWatchOptions {
+  readonly kernel: Pick<HostKernel, 'tablesChangedByOthers'>;
+  readonly onChange: () => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds between looks, each of which takes some microseconds. */
+const INTERVAL = 300;
+
+/**
+ * Tells when somebody else has changed nf_tables: flushed what isn't protected, or set a policy that drops what pods send.
+ * It asks from time to time; see RulesetSession.changedByOthers for why it doesn't listen. Resolves when the signal aborts.
+ */
+export async function watchTables({ kernel, onChange, clock, signal }: TableWatchOptions): Promise<void> {
+  while (!signal.aborted) {
+    if (hasChanged(kernel)) onChange();
+    await clock.sleep(INTERVAL, signal).catch(() => undefined);
+  }
+}
+
+function hasChanged(kernel: TableWatchOptions['kernel']): boolean {
+  try {
+    return kernel.tablesChangedByOthers();
+  } catch (error) {
+    // a load is under way on the socket: the next look comes soon
+    if (isFlatnetError(error, 'unavailable')) return false;
+    throw error;
+  }
+}
