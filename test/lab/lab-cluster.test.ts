@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { LabStatus } from '../../src/lab/lab-status.ts';
-import { LabUser, ordinaryUserMissing, type StartedLab, until } from './lab-fixture.ts';
+import { LabUser, ordinaryUserMissing, type StartedLab } from './lab-fixture.ts';
 
 const kubectlMissing =
   spawnSync('kubectl', ['version', '--client']).error === undefined ? false : 'kubectl is not installed';
@@ -15,7 +15,7 @@ function statusOf(lab: StartedLab): LabStatus {
 
 async function startReady(t: TestContext, user: LabUser, ...args: readonly string[]): Promise<[StartedLab, LabStatus]> {
   const lab = await user.startLab(t, args);
-  await until('the lab is ready', () => lab.hasEnded || lab.output.includes('Ctrl-C'));
+  await lab.ready();
   assert.doesNotMatch(lab.output, /warning/);
   return [lab, statusOf(lab)];
 }

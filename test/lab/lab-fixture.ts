@@ -118,9 +118,9 @@ export class StartedLab {
     return childrenOf(this.unshare)[0] ?? 0;
   }
 
-  /** A process of the lab whose command line holds `text`. */
-  processWith(text: string): number {
-    return this.processes.find((pid) => commandLine(pid).includes(text)) ?? 0;
+  /** A process of the lab by its command line. */
+  processWith(words: RegExp): number {
+    return this.processes.find((pid) => words.test(commandLine(pid))) ?? 0;
   }
 
   /** Every living process in the lab's PID namespace. */
@@ -131,6 +131,11 @@ export class StartedLab {
 
   exec(where: string, ...command: readonly string[]): SpawnSyncReturns<string> {
     return this.user.run(['lab', 'exec', '--name', this.name, where, '--', ...command]);
+  }
+
+  /** Resolves when its nodes and pods are ready. */
+  async ready(): Promise<void> {
+    await until('the lab is ready', () => this.hasEnded || this.output.includes('Ctrl-C'));
   }
 
   async end(): Promise<void> {

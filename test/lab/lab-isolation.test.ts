@@ -19,10 +19,10 @@ const VICTIMS: readonly (readonly [string, (lab: StartedLab) => number])[] = [
 ];
 
 /** Those whose end a lab outlives. */
-const REPLACED: readonly (readonly [string, string])[] = [
-  ['agent', ' agent --config'],
-  ['controller', ' controller --config'],
-  ['host', 'host node-1'],
+const REPLACED: readonly (readonly [string, RegExp])[] = [
+  ['agent', /flatnet-agent| agent --config/],
+  ['controller', /flatnet-controller| controller --config/],
+  ['host', /host node-1/],
 ];
 
 for (const { who, ordinary, skip } of AS)
@@ -86,7 +86,7 @@ describe('a lab', () => {
     // The shell ends at once; its child is handed to the lab's init, and ends soon after.
     assert.equal(lab.exec('fabric', 'sh', '-c', 'sleep 0.1 >/dev/null 2>&1 </dev/null &').status, 0);
     const zombies = () => lab.exec('fabric', 'sh', '-c', 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l');
-    await until('no zombie is left', () => lab.processWith('sleep 0.1') === 0 && zombies().stdout.trim() === '0');
+    await until('no zombie is left', () => lab.processWith(/sleep 0\.1/) === 0 && zombies().stdout.trim() === '0');
   });
 
   it('stands beside another one', async (t) => {
