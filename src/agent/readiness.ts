@@ -6,6 +6,28 @@ export interface Condition {
   readonly message: string;
 }
 
+const MARKS = { ok: '[+]', warning: '[!]', failed: '[-]' } as const;
+
+/** A line a condition, in the manner of Kubernetes' own verbose health checks. */
+export function formatConditions(conditions: readonly Condition[]): string {
+  const lines = conditions.map(
+    ({ name, state, message }) =>
+      // a condition is one line, whatever an error says
+      `${MARKS[state]}${name} ${state === 'ok' ? 'ok' : `${state}: ${message.replace(/\s*\n\s*/g, '; ')}`}`,
+  );
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** The conditions in what formatConditions has made; other lines are passed over. */
+export function parseConditions(text: string): readonly Condition[] {
+  return text.split('\n').flatMap((line): readonly Condition[] => {
+    const match = /^\[[+!-]\](\S+) (ok|warning|failed)(?:: (.*))?$/.exec(line);
+    if (match === null) return [];
+    const [, name = '', state = '', message = ''] = match;
+    return [{ name, state: state as Condition['state'], message }];
+  });
+}
+
 /** The conditions under which this node's network can be used. Each starts as failed until somebody says otherwise. */
 export class Readiness {
   readonly #conditions = new Map<string, Condition>();
@@ -38,12 +60,8 @@ export class Readiness {
     return [...this.#conditions.values()];
   }
 
-  /** A line a condition, in the manner of Kubernetes' own verbose health checks. */
+  /** What `/readyz` answers. */
   format(): string {
-    const mark = { ok: '[+]', warning: '[!]', failed: '[-]' } as const;
-    const lines = this.list().map(({ name, state, message }) =>
-      state === 'ok' ? `${mark[state]}${name} ok` : `${mark[state]}${name} ${state}: ${message}`,
-    );
-    return `${[...lines, this.ready ? 'readyz check passed' : 'readyz check failed'].join('\n')}\n`;
+    return `${formatConditions(this.list())}readyz check ${this.ready ? 'passed' : 'failed'}\n`;
   }
 }

@@ -213,7 +213,6 @@ export class Lab {
     }));
     return verifyLive({
       nodes,
-      facts: [],
       onProgress: (progress) => onProgress({ stage: 'probes', ...progress }),
       signal: AbortSignal.any([signal, this.#stop.signal]),
     });

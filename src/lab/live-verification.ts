@@ -1,38 +1,53 @@
 import { type Address, parseAddress } from '../address/address.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
-import { MatrixJudge } from '../probe/judge-matrix.ts';
+import { type Circumstance, MatrixJudge } from '../probe/judge-matrix.ts';
 import { type Participant, probeMatrix } from '../probe/matrix.ts';
-import type { UnknownFact, VerifyReport } from '../verify/report.ts';
+import type { VerifyReport } from '../verify/report.ts';
+import { readAgentConditions } from './agent-conditions.ts';
 import type { LabHost } from './lab-host.ts';
 import type { PodWorker } from './runtime/pod-worker.ts';
 
 /** A host of the lab that is a node, with the pods that run on it. */
 export interface VerifiedNode {
-  readonly host: Pick<LabHost, 'name' | 'addresses' | 'networkNamespace'>;
+  readonly host: LabHost;
   readonly pods: readonly Pick<PodWorker, 'pod' | 'network' | 'pausePid'>[];
 }
 
 export interface LiveVerificationOptions {
   readonly nodes: readonly VerifiedNode[];
-  /** What is known to stand in the way or out of sight: agents' conditions, say. */
-  readonly facts: readonly UnknownFact[];
   readonly onProgress: (progress: { readonly done: number; readonly total: number }) => void;
   readonly signal: AbortSignal;
 }
 
-/** Sends real packets between all pods and nodes of a lab, both protocols and families, and judges them by the three rules. */
+/**
+ * Sends real packets between all pods and nodes of a lab, both protocols and families, and judges them by the three rules.
+ * Where packets are lost, what the agents of their nodes find wrong is named with them.
+ */
 export async function verifyLive(options: LiveVerificationOptions): Promise<VerifyReport> {
   using namespaces = new DisposableStack();
-  const judge = new MatrixJudge();
+  const { onProgress, signal } = options;
+  const judge = new MatrixJudge((await Promise.all(options.nodes.map((node) => circumstances(node, signal)))).flat());
   const participants = options.nodes.flatMap(({ host, pods }): Participant[] => {
     const namespace = namespaces.use(NetworkNamespace.open(host.networkNamespace));
-    const node = { kind: 'node', id: `node/${host.name}`, namespace, addresses: host.addresses } as const;
+    const { name, addresses } = host;
+    const node = { kind: 'node', id: `node/${name}`, namespace, addresses, node: name } as const;
     return [node, ...pods.flatMap((pod) => participantOf(pod, judge, host.name))];
   });
-  for (const fact of options.facts) judge.addUnknown(fact);
-  const { onProgress, signal } = options;
   for await (const result of probeMatrix({ participants, onProgress, signal })) judge.add(result);
   return judge.report();
+}
+
+/** What may explain lost packets of a node: what its agent failed to do, and foreign chains that drop. */
+async function circumstances({ host }: VerifiedNode, signal: AbortSignal): Promise<readonly Circumstance[]> {
+  const node = host.name;
+  try {
+    const conditions = await readAgentConditions(host, signal);
+    return conditions
+      .filter(({ name, state }) => state === 'failed' || (name === 'forwarding' && state !== 'ok'))
+      .map(({ message }) => ({ node, what: message }));
+  } catch {
+    return [{ node, what: 'its agent does not answer' }];
+  }
 }
 
 /** A hostNetwork pod is its node; one without a sandbox or an address can't be judged. */
@@ -43,7 +58,7 @@ function participantOf(worker: VerifiedNode['pods'][number], judge: MatrixJudge,
   const id = `pod/${metadata.namespace}/${metadata.name}`;
   const addresses = (status?.podIPs ?? []).map(({ ip }): Address => parseAddress(ip));
   if (worker.pausePid !== undefined && addresses.length > 0)
-    return [{ kind: 'pod', id, namespace: worker.network, addresses }];
+    return [{ kind: 'pod', id, namespace: worker.network, addresses, node: host }];
   judge.addUnknown({ host, what: `${id} has no address yet`, matters: 'every pair that it is part of' });
   return [];
 }

@@ -140,4 +140,19 @@ describe('judge of live probes', () => {
     assert.match(text, /^ {6}pod\/default\/a → pod\/default\/b: tcp 10\.244\.1\.2 → 10\.244\.2\.3:9$/m);
     assert.match(text, /^ {6}remedy: exempt/m);
   });
+
+  it('names what is known of the nodes where a packet is lost', () => {
+    const judge = new MatrixJudge([{ node: 'node-2', what: 'chain FORWARD drops' }]);
+    const [from, to] = [
+      { ...a, node: 'node-1' },
+      { ...b, node: 'node-2' },
+    ];
+    judge.add(failed(from, to, '10.244.2.3', { reason: 'timeout' }));
+    judge.add(failed(from, { ...a, id: 'pod/default/c', node: 'node-1' }, '10.244.1.4', { reason: 'timeout' }));
+    const violations = judge.report().rules.find(({ rule }) => rule === 'pod-to-pod')?.violations ?? [];
+    assert.deepEqual(
+      violations.map(({ responsible }) => responsible),
+      ['node-2: chain FORWARD drops', undefined],
+    );
+  });
 });

@@ -25,19 +25,43 @@ const FAILURES: Readonly<Record<ProbeFailure, string>> = {
   error: 'failed',
 };
 
+/** Something that is known of a node and takes packets of its pods: a chain that drops, say. */
+export interface Circumstance {
+  readonly node: string;
+  readonly what: string;
+}
+
 /** Judges live probes by the three rules, as they come. */
 export class MatrixJudge {
   readonly #tallies = new Map<RuleName, RuleTally>(RULE_NAMES.map((rule) => [rule, new RuleTally(rule)]));
+  readonly #circumstances: ReadonlyMap<string, string>;
+
+  /** @param circumstances named as responsible where a packet from or to such a node is lost */
+  constructor(circumstances: readonly Circumstance[] = []) {
+    const byNode = Map.groupBy(circumstances, ({ node }) => node);
+    this.#circumstances = new Map(
+      Array.from(byNode, ([node, all]) => [node, `${node}: ${all.map(({ what }) => what).join('; ')}`]),
+    );
+  }
 
   add(result: MatrixResult): void {
     const { from, to } = result.probe;
     const reachability = from.kind === 'pod' && to.kind === 'pod' ? 'pod-to-pod' : 'node-to-pod';
-    this.#tallies.get(reachability)?.add(from.id, to.id, reachabilityBreach(result));
+    const breach = reachabilityBreach(result);
+    const responsible = result.outcome.kind === 'failed' ? this.#responsible(result) : undefined;
+    const explained = breach === undefined || responsible === undefined ? breach : { ...breach, responsible };
+    this.#tallies.get(reachability)?.add(from.id, to.id, explained);
     const identity = this.#tallies.get('same-address');
     const reply = arrivalOf(result);
     if (reply === undefined) return;
     if (from.kind === 'pod') identity?.add(from.id, to.id, sourceBreach(result, reply) ?? selfBreach(result));
     if (to.kind === 'pod') identity?.add(from.id, to.id, destinationBreach(result, reply));
+  }
+
+  #responsible({ probe: { from, to } }: MatrixResult): string | undefined {
+    const nodes = new Set([from.node, to.node].filter((node) => node !== undefined));
+    const known = [...nodes].flatMap((node) => this.#circumstances.get(node) ?? []);
+    return known.length === 0 ? undefined : known.join('; ');
   }
 
   /** Something that could not be looked at: no rule is known to hold without it. */

@@ -13,6 +13,8 @@ export interface Participant {
   readonly namespace: SocketNamespace;
   /** The addresses that it is known under: at most one a family of a pod, the InternalIPs of a node. */
   readonly addresses: readonly Address[];
+  /** The node that it is, or runs on; where that is known. */
+  readonly node?: string;
 }
 
 /** One probe of the matrix. */
