@@ -36,7 +36,7 @@ export class AgentProcess {
     const configuration = {
       node: name,
       kubeconfig: within('kubeconfig'),
-      cluster: { clusterPrefixes: ['10.244.0.0/16'], servicePrefixes: ['10.96.0.0/16'], backend },
+      cluster: { clusterPrefixes: ['10.128.0.0/9'], servicePrefixes: ['10.96.0.0/16'], backend },
       cni: { binDirectory: this.#binDirectory, configurationDirectory: within('net.d') },
       stateDirectory: within('state'),
       addressDirectory: within('networks'),

@@ -64,13 +64,19 @@ export class BenchCluster implements AsyncDisposable {
   }
 }
 
-export function nodeObject(name: string, address: string, podPrefix: string): KubeObject {
+export function nodeObject(
+  name: string,
+  address: string,
+  podPrefix: string,
+  annotations: Readonly<Record<string, string>> = {},
+): KubeObject {
   const object = {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: {
       name,
       labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' },
+      annotations,
     },
     spec: { podCIDR: podPrefix, podCIDRs: [podPrefix] },
     status: {

@@ -12,6 +12,8 @@ import { parseArgs } from 'node:util';
 import { measureCni } from './cni-figures.ts';
 import type { Measured } from './figure.ts';
 import { formatFigures } from './figure-table.ts';
+import { measureFootprint } from './footprint-figures.ts';
+import { measurePlanning } from './planning-figures.ts';
 import { measureWire } from './wire-figures.ts';
 
 const INSIDE = 'FLATNET_BENCH_NAMESPACE';
@@ -21,6 +23,8 @@ const SCRATCH = '/run/flatnet-bench';
 const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> = {
   cni: measureCni,
   wire: measureWire,
+  footprint: measureFootprint,
+  planning: measurePlanning,
 };
 
 async function main(): Promise<void> {
