@@ -82,6 +82,7 @@ function planServicePort(
         id: poolId(policy),
         family,
         protocol,
+        policy,
         ...poolContent(selected, policy, port, location),
         ...(service.affinityTimeout !== undefined && { affinityTimeout: service.affinityTimeout }),
       }),

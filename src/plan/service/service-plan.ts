@@ -25,6 +25,8 @@ export interface ServicePool {
   readonly id: string;
   readonly family: Family;
   readonly protocol: TransportProtocol;
+  /** Whose endpoints it holds, all or this node's; absent for a host port. */
+  readonly policy?: TrafficPolicy;
   readonly endpoints: readonly PoolEndpoint[];
   /** What becomes of connections where there are no endpoints. */
   readonly whenEmpty: 'reject' | 'drop';
