@@ -14,7 +14,7 @@ import {
   PORT_KEY,
   TERMS,
 } from './service-family.ts';
-import { CLASS_MASK, TRANSLATED } from './service-mark.ts';
+import { CLASS_MASK, NUMBER_MASK, TRANSLATED } from './service-mark.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
 /** Names of the sets that the surroundings fill, and of the map from classes to their chains. */
@@ -99,7 +99,7 @@ const IS_TRANSLATED: Statement = { kind: 'match', operator: '==', left: CLASS, r
 const SIGN: Statement = setMark({
   kind: 'binary',
   operator: '|',
-  left: { kind: 'binary', operator: '&', left: MARK, right: number(TRANSLATED + 0xf_ffff) },
+  left: { kind: 'binary', operator: '&', left: MARK, right: number(NUMBER_MASK) },
   right: number(TRANSLATED),
 });
 

@@ -1,0 +1,180 @@
+/** Clusters of planned hosts in the kernel with services on them, and who is answered by whom when he asks for one. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type Address, formatAddress, parseAddress } from '../../src/address/address.ts';
+import type { Family } from '../../src/address/family.ts';
+import { deleteStaleFlows } from '../../src/agent/stale-flow-deletion.ts';
+import type { ClusterService, ClusterState, ServiceEndpoint } from '../../src/cluster/cluster-state.ts';
+import type { Attachment, Wiring } from '../../src/cni/attachment.ts';
+import { FlowTable } from '../../src/kernel/conntrack/flow-table.ts';
+import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
+import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
+import { writeSysctl } from '../../src/kernel/sysctl.ts';
+import { addressOf } from '../../src/plan/peer-directory.ts';
+import { planStaleFlows } from '../../src/plan/service/plan-conntrack.ts';
+import { planServices } from '../../src/plan/service/plan-services.ts';
+import type { ServicePlan } from '../../src/plan/service/service-plan.ts';
+import type { ProbeOutcome, ProbeProtocol } from '../../src/probe/probe-outcome.ts';
+import { ProbeServer } from '../../src/probe/probe-server.ts';
+import { Prober } from '../../src/probe/prober.ts';
+import { SocketPoller } from '../../src/probe/socket/socket-poller.ts';
+import { ServiceTables } from '../../src/render/service/service-tables.ts';
+import { cluster } from './planned-cluster.ts';
+import type { KernelHost, KernelPod } from './planned-network.ts';
+
+/** Where the pods' servers listen. */
+export const SERVER_PORT = 7000;
+/** Milliseconds until what is dropped counts as dropped. */
+const SILENCE = 1000;
+
+/** A service with a virtual address of each family, 10.96.0.NUMBER and fd00:10:96::NUMBER, on TCP and UDP port 80. */
+export function service(name: string, number: number, rest: Partial<ClusterService> = {}): ClusterService {
+  return {
+    namespace: 'default',
+    name,
+    clusterAddresses: [`10.96.0.${number}`, `fd00:10:96::${number}`].map(parseAddress),
+    externalAddresses: [],
+    loadBalancer: [],
+    sourceRanges: [],
+    ports: [
+      { name: 'stream', protocol: 'tcp', port: 80, nodePort: 30000 + number },
+      { name: 'datagram', protocol: 'udp', port: 80, nodePort: 30000 + number },
+    ],
+    internalPolicy: 'Cluster',
+    externalPolicy: 'Cluster',
+    publishNotReady: false,
+    ...rest,
+  };
+}
+
+/** A pod as endpoint of both ports of a service, in both families. */
+export function endpointsOf(host: KernelHost, pod: KernelPod): readonly ServiceEndpoint[] {
+  return pod.attachment.addresses.map((address) => ({
+    address,
+    ports: new Map([
+      ['stream', { port: SERVER_PORT, protocol: 'tcp' as const }],
+      ['datagram', { port: SERVER_PORT, protocol: 'udp' as const }],
+    ]),
+    node: host.planned.node.name,
+    ready: true,
+    serving: true,
+    terminating: false,
+    zoneHints: [],
+    nodeHints: [],
+  }));
+}
+
+/** One host with its service tables, followed from plan to plan. */
+class ServingHost {
+  readonly host: KernelHost;
+  readonly tables = new ServiceTables();
+  readonly #session: RulesetSession;
+  readonly #flows: FlowTable;
+
+  constructor(t: TestContext, host: KernelHost) {
+    this.host = host;
+    this.#session = RulesetSession.open(host.namespace);
+    this.#flows = FlowTable.open(host.namespace);
+    t.after(() => {
+      this.#session.close();
+      this.#flows.close();
+    });
+  }
+
+  follow(plan: ServicePlan): void {
+    const { tables, services } = this.tables.replace(plan);
+    this.#session.apply(tables);
+    const stale = services.flatMap(({ before, after }) => planStaleFlows(before, after));
+    deleteStaleFlows(this.#flows, stale);
+    this.host.namespace.run(() => {
+      for (const { key, value } of this.tables.sysctls) writeSysctl(key, value);
+    });
+  }
+}
+
+export type Site = Awaited<ReturnType<typeof servingCluster>>;
+
+/** Hosts on the subnets given, two pods on each with a server that answers as `HOST/POD`. */
+export async function servingCluster(
+  t: TestContext,
+  subnets: readonly number[],
+  wiring: Wiring = 'point-to-point',
+  pod: Partial<Attachment> = {},
+) {
+  const { router, hosts } = await cluster(t, 'auto', subnets, wiring);
+  const poller = new SocketPoller();
+  const server = new ProbeServer(poller);
+  const prober = new Prober(poller);
+  t.after(() => {
+    prober.close();
+    server.close();
+    poller.close();
+  });
+  for (const [number, { pods, namespace }] of hosts.entries()) {
+    for (const [index, one] of pods.entries()) server.listen(one.namespace, `${number}/${index}`, SERVER_PORT);
+    server.listen(namespace, `${number}`, SERVER_PORT);
+  }
+  const serving = hosts.map((host) => new ServingHost(t, host));
+  const services = new Map<string, ClusterService>();
+  const endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  const state: ClusterState = {
+    nodes: new Map(hosts.map(({ planned: { node } }) => [node.name, node])),
+    pods: new Map(),
+    services,
+    endpoints,
+  };
+  const publish = () => {
+    for (const one of serving) {
+      const { node, facts, configuration } = one.host.planned;
+      const attachments = one.host.pods.map(({ attachment }) => ({ ...attachment, ...pod }));
+      const input = { node: node.name, cluster: state, configuration, facts, settings: {}, attachments };
+      one.follow(planServices(input));
+    }
+  };
+  return {
+    router,
+    hosts,
+    serving,
+    /** Makes a service, or another one of its name, with these pods behind it, by host and number. */
+    serve(made: ClusterService, ...pods: readonly (readonly [number, number])[]) {
+      services.set(`default/${made.name}`, made);
+      endpoints.set(
+        `default/${made.name}`,
+        pods.flatMap(([host, number]) => endpointsOf(hostAt(hosts, host), podAt(hosts, host, number))),
+      );
+      publish();
+    },
+    /** Publishes what the hosts' facts and pods have become. */
+    publish,
+    pod: (host: number, number: number) => podAt(hosts, host, number).namespace,
+    host: (number: number) => hostAt(hosts, number).namespace,
+    addressOfPod: (host: number, number: number, family: Family) =>
+      known(addressOf(podAt(hosts, host, number).attachment.addresses, family)),
+    addressOfHost: (number: number, family: Family) =>
+      known(addressOf(hostAt(hosts, number).planned.node.addresses, family)),
+    /** What comes of asking: `HOST/POD saw SOURCE`, or the reason of the failure. */
+    async ask(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
+      const to = { address, port };
+      const request = { namespace: from, protocol, to, timeout: SILENCE, ...(source !== undefined && { source }) };
+      return describeOutcome(await prober.probe(request));
+    },
+  };
+}
+
+function describeOutcome(outcome: ProbeOutcome): string {
+  if (outcome.kind === 'failed') return outcome.reason;
+  return `${outcome.reply.by} saw ${formatAddress(outcome.reply.source.address)}`;
+}
+
+function hostAt(hosts: readonly KernelHost[], number: number): KernelHost {
+  return known(hosts[number]);
+}
+
+function podAt(hosts: readonly KernelHost[], host: number, number: number): KernelPod {
+  return known(hostAt(hosts, host).pods[number]);
+}
+
+function known<Value>(value: Value | undefined): Value {
+  assert.ok(value !== undefined);
+  return value;
+}

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatAddress, parseAddress } from '../../src/address/address.ts';
+import { FAMILIES, type Family } from '../../src/address/family.ts';
+import { parsePrefix } from '../../src/address/prefix.ts';
+import type { Wiring } from '../../src/cni/attachment.ts';
+import { configure, runIn } from '../namespace.ts';
+import { missing } from './planned-cluster.ts';
+import { type Site, service, servingCluster } from './planned-services.ts';
+
+const SKIP = missing(['nft']);
+const PROTOCOLS = ['tcp', 'udp'] as const;
+const WIRINGS: readonly Wiring[] = ['point-to-point', 'bridge'];
+/** The router's own address that hosts know as a neighbour, and another one. */
+const OUTSIDE = { 4: parseAddress('10.1.0.254'), 6: parseAddress('fd00:1::ff') } as const;
+const FAR_OUTSIDE = { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8::1') } as const;
+const EXTERNAL = { 4: parseAddress('192.0.2.9'), 6: parseAddress('2001:db8:2::9') } as const;
+const EXTERNALS = [EXTERNAL[4], EXTERNAL[6]];
+const LOOPBACK = parseAddress('127.0.0.1');
+
+const virtual = (number: number, family: Family) =>
+  parseAddress(family === 4 ? `10.96.0.${number}` : `fd00:10:96::${number}`);
+
+/** Asks in every family and protocol. */
+async function each(check: (family: Family, protocol: 'tcp' | 'udp') => Promise<void>): Promise<void> {
+  for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
+}
+
+/** Leads the router's packets for the external addresses over a host. */
+function routeExternal(site: Site, host: number): void {
+  configure(
+    site.router,
+    FAMILIES.map((family) => {
+      const host32 = `${formatAddress(EXTERNAL[family])}/${family === 4 ? 32 : 128}`;
+      return `route replace ${host32} via ${formatAddress(site.addressOfHost(host, family))}`;
+    }),
+  );
+}
+
+describe('services in the kernel', { skip: SKIP }, () => {
+  for (const wiring of WIRINGS) {
+    it(`${wiring}: show endpoints on any host the pod or node that asks, as it is`, async (t) => {
+      const site = await servingCluster(t, [1, 1, 2], wiring);
+      for (const [index, target] of (
+        [
+          [0, 1],
+          [1, 0],
+          [2, 0],
+        ] as const
+      ).entries()) {
+        site.serve(service('web', 10), target);
+        await each(async (family, protocol) => {
+          const seen = formatAddress(site.addressOfPod(0, 0, family));
+          const who = target.join('/');
+          assert.equal(await site.ask(site.pod(0, 0), protocol, virtual(10, family), 80), `${who} saw ${seen}`);
+          const answer = await site.ask(site.host(0), protocol, virtual(10, family), 80);
+          assert.match(answer, new RegExp(`^${who} saw `), `${protocol} to host ${index}: ${answer}`);
+        });
+      }
+    });
+
+    it(`${wiring}: lead a pod to itself, which sees its node`, async (t) => {
+      const site = await servingCluster(t, [1], wiring);
+      site.serve(service('web', 10), [0, 0]);
+      await each(async (family, protocol) => {
+        const seen = formatAddress(site.addressOfHost(0, family));
+        assert.equal(await site.ask(site.pod(0, 0), protocol, virtual(10, family), 80), `0/0 saw ${seen}`);
+      });
+    });
+
+    it(`${wiring}: take node ports from outside, from nodes and pods, and at 127.0.0.1`, async (t) => {
+      const site = await servingCluster(t, [1, 1, 2], wiring);
+      for (const target of [0, 1, 2]) {
+        site.serve(service('web', 10), [target, 0]);
+        await each(async (family, protocol) => {
+          const at = site.addressOfHost(0, family);
+          const text = formatAddress;
+          const outside = target === 0 ? OUTSIDE[family] : at;
+          const answer = await site.ask(site.router, protocol, at, 30010);
+          assert.equal(answer, `${target}/0 saw ${text(outside)}`, 'outside, masqueraded for another node alone');
+          const elsewhere = site.addressOfHost(1, family);
+          const pod = site.addressOfPod(2, 1, family);
+          assert.equal(await site.ask(site.pod(2, 1), protocol, elsewhere, 30010), `${target}/0 saw ${text(pod)}`);
+          assert.match(await site.ask(site.host(2), protocol, elsewhere, 30010), new RegExp(`^${target}/0 saw `));
+          assert.match(await site.ask(site.host(0), protocol, at, 30010), new RegExp(`^${target}/0 saw `));
+        });
+        for (const protocol of PROTOCOLS) {
+          const seen = formatAddress(site.addressOfHost(0, 4));
+          assert.equal(await site.ask(site.host(0), protocol, LOOPBACK, 30010), `${target}/0 saw ${seen}`);
+        }
+      }
+    });
+  }
+
+  it('keep clients from outside as they are under a local policy, and leave other nodes silent', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    const local = service('web', 10, { externalPolicy: 'Local', externalAddresses: EXTERNALS });
+    site.serve(local, [1, 0]);
+    await each(async (family, protocol) => {
+      const answer = `1/0 saw ${formatAddress(OUTSIDE[family])}`;
+      assert.equal(await site.ask(site.router, protocol, site.addressOfHost(1, family), 30010), answer);
+      assert.equal(await site.ask(site.router, protocol, site.addressOfHost(0, family), 30010), 'timeout');
+      routeExternal(site, 0);
+      assert.equal(await site.ask(site.router, protocol, EXTERNAL[family], 80), 'timeout');
+      routeExternal(site, 1);
+      assert.equal(await site.ask(site.router, protocol, EXTERNAL[family], 80), answer);
+      const pod = formatAddress(site.addressOfPod(0, 0, family));
+      assert.equal(await site.ask(site.pod(0, 0), protocol, EXTERNAL[family], 80), `1/0 saw ${pod}`);
+      const own = site.addressOfHost(0, family);
+      assert.equal(await site.ask(site.pod(0, 0), protocol, own, 30010), `1/0 saw ${pod}`);
+    });
+    site.serve(service('web', 10, { internalPolicy: 'Local' }), [1, 0]);
+    assert.equal(await site.ask(site.pod(0, 0), 'tcp', virtual(10, 4), 80), 'timeout');
+    assert.match(await site.ask(site.pod(1, 1), 'tcp', virtual(10, 4), 80), /^1\/0 saw/);
+  });
+
+  it('let only some sources in at a load balancer, and leave one alone that translates itself', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    const loadBalancer = EXTERNALS.map((address) => ({ address, mode: 'VIP' as const }));
+    const sourceRanges = ['203.0.113.0/24', '203.0.113.1/32', '2001:db8::/64'].map(parsePrefix);
+    site.serve(service('web', 10, { loadBalancer, sourceRanges }), [0, 0]);
+    routeExternal(site, 0);
+    await each(async (family, protocol) => {
+      const ask = (source: typeof LOOPBACK) => site.ask(site.router, protocol, EXTERNAL[family], 80, source);
+      assert.equal(await ask(FAR_OUTSIDE[family]), `0/0 saw ${formatAddress(FAR_OUTSIDE[family])}`);
+      assert.equal(await ask(OUTSIDE[family]), 'timeout');
+      assert.equal(await site.ask(site.pod(1, 0), protocol, EXTERNAL[family], 80), 'timeout');
+      assert.match(await site.ask(site.pod(1, 0), protocol, virtual(10, family), 80), /^0\/0 saw/);
+    });
+    const proxies = EXTERNALS.map((address) => ({ address, mode: 'Proxy' as const }));
+    site.serve(service('web', 10, { loadBalancer: proxies }), [0, 0]);
+    assert.match(await site.ask(site.pod(1, 0), 'tcp', EXTERNAL[4], 80), /^(timeout|unreachable)$/);
+  });
+
+  it('refuse at once what has no endpoint, and what is no service in their range', async (t) => {
+    const site = await servingCluster(t, [1]);
+    site.serve(service('web', 10, { externalAddresses: EXTERNALS }));
+    routeExternal(site, 0);
+    await each(async (family, protocol) => {
+      for (const from of [site.pod(0, 0), site.host(0)]) {
+        assert.equal(await site.ask(from, protocol, virtual(10, family), 80), 'refused');
+        assert.equal(await site.ask(from, protocol, virtual(10, family), 81), 'refused');
+        assert.equal(await site.ask(from, protocol, virtual(77, family), 80), 'refused');
+        assert.equal(await site.ask(from, protocol, site.addressOfHost(0, family), 30010), 'refused');
+      }
+      assert.equal(await site.ask(site.router, protocol, EXTERNAL[family], 80), 'refused');
+    });
+  });
+
+  it('spread connections evenly', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    site.serve(service('web', 10), [0, 0], [0, 1], [1, 0], [1, 1]);
+    const counts = new Map<string, number>();
+    const total = 800;
+    for (let done = 0; done < total; done += 50) {
+      const asked = Array.from({ length: 50 }, () => site.ask(site.host(0), 'tcp', virtual(10, 4), 80));
+      for (const answer of await Promise.all(asked)) {
+        const who = answer.split(' ')[0] ?? '';
+        counts.set(who, (counts.get(who) ?? 0) + 1);
+      }
+    }
+    assert.deepEqual([...counts.keys()].sort(), ['0/0', '0/1', '1/0', '1/1']);
+    const expected = total / 4;
+    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    // the value that chance exceeds once in a million times, at three degrees of freedom
+    assert.ok(chiSquare < 30.7, JSON.stringify([...counts]));
+  });
+
+  it('lead a client with affinity to one endpoint as long as that is there', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    const sticky = service('web', 10, { affinityTimeout: 600 });
+    const all = [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ] as const;
+    site.serve(sticky, ...all);
+    await each(async (family, protocol) => {
+      for (const [at, port] of [
+        [virtual(10, family), 80],
+        [site.addressOfHost(0, family), 30010],
+      ] as const) {
+        const ask = () => site.ask(site.pod(0, 0), protocol, at, port);
+        const first = await ask();
+        for (let count = 0; count < 8; count++) assert.equal(await ask(), first);
+        const gone = first.split(' ')[0];
+        site.serve(sticky, ...all.filter((pod) => pod.join('/') !== gone));
+        const second = await ask();
+        assert.match(second, /saw/);
+        assert.notEqual(second, first);
+        for (let count = 0; count < 4; count++) assert.equal(await ask(), second);
+        site.serve(sticky, ...all);
+        assert.equal(await ask(), second, 'one more endpoint takes no client away');
+      }
+    });
+  });
+
+  it('open host ports to everybody, to the pod itself and at loopback too', async (t) => {
+    const mapping = { hostPort: 8080, containerPort: 7000 };
+    const site = await servingCluster(t, [1, 1]);
+    const pod = site.hosts[0]?.pods[0];
+    assert.ok(pod);
+    const attachment = { ...pod.attachment, portMappings: PROTOCOLS.map((protocol) => ({ ...mapping, protocol })) };
+    site.hosts[0]?.pods.splice(0, 1, { ...pod, attachment });
+    site.publish();
+    await each(async (family, protocol) => {
+      const at = site.addressOfHost(0, family);
+      const seen = (address: typeof LOOPBACK) => `0/0 saw ${formatAddress(address)}`;
+      assert.equal(await site.ask(site.router, protocol, at, 8080), seen(OUTSIDE[family]));
+      assert.equal(await site.ask(site.pod(1, 0), protocol, at, 8080), seen(site.addressOfPod(1, 0, family)));
+      assert.equal(await site.ask(site.pod(0, 0), protocol, at, 8080), seen(at));
+      assert.equal(await site.ask(site.pod(0, 1), protocol, at, 8080), seen(site.addressOfPod(0, 1, family)));
+    });
+    for (const protocol of PROTOCOLS)
+      assert.match(await site.ask(site.host(0), protocol, LOOPBACK, 8080), /^0\/0 saw 10\.1\.0\.1$/);
+  });
+
+  it('leave no mark on a connection', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    site.serve(service('web', 10), [1, 0]);
+    site.serve(service('own', 11, { ports: [{ name: 'stream', protocol: 'tcp', port: 80 }] }), [0, 0]);
+    await site.ask(site.pod(0, 0), 'tcp', virtual(10, 4), 80);
+    await site.ask(site.host(0), 'udp', virtual(10, 6), 80);
+    await site.ask(site.router, 'tcp', site.addressOfHost(0, 4), 30010);
+    const flows = site.host(0).run(() => runIn(site.host(0), 'cat', '/proc/net/nf_conntrack'));
+    assert.match(flows, /dport=80/);
+    assert.doesNotMatch(flows, /mark=[1-9]/);
+  });
+
+  it('serve one service without an error while others change', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    site.serve(service('web', 10), [1, 0]);
+    let failures = 0;
+    let asked = 0;
+    let done = false;
+    const client = (async () => {
+      while (!done) {
+        asked++;
+        if (!(await site.ask(site.pod(0, 0), 'tcp', virtual(10, 4), 80)).startsWith('1/0 saw')) failures++;
+      }
+    })();
+    for (let count = 0; count < 150; count++) {
+      const pods = (
+        [
+          [0, 0],
+          [0, 1],
+          [1, 1],
+        ] as const
+      ).slice(count % 4);
+      site.serve(service('other', 20 + (count % 3), count % 2 === 0 ? {} : { affinityTimeout: 10 }), ...pods);
+      if (count % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    done = true;
+    await client;
+    assert.ok(asked > 0);
+    assert.equal(failures, 0, `of ${asked}`);
+  });
+});
