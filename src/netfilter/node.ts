@@ -45,6 +45,8 @@ export interface BaseChain {
 export interface Rule {
   readonly statements: readonly Statement[];
   readonly comment?: string;
+  /** How it was written where that wasn't in nft's language: a line of iptables-save. */
+  readonly text?: string;
 }
 
 /** The type of a set's key or a map's value, by nft's name; a concatenation is a list of more than one. */
@@ -294,5 +296,8 @@ export type Statement =
       readonly value?: Expression;
       readonly timeout?: number;
     }
-  /** Something we do not understand, kept as text: it may match or not, and do anything. */
-  | { readonly kind: 'unknown'; readonly text: string };
+  /**
+   * Something we do not understand, kept as text: it may match or not, and do anything; or with `only` set it asks something of
+   * the packet, and what becomes of those that match stands behind it.
+   */
+  | { readonly kind: 'unknown'; readonly text: string; readonly only?: 'match' };

@@ -41,9 +41,10 @@ function parseStatement(node: Json, context: StatementContext): Statement {
     return parseTagged(tag, isObject(content) ? content : {}, node, context);
   } catch (error) {
     // nft gives as text what it has no JSON for.
-    if (error instanceof NotModelled)
-      return { kind: 'unknown', text: typeof node === 'string' ? node : JSON.stringify(node) };
-    throw error;
+    if (!(error instanceof NotModelled)) throw error;
+    if (typeof node === 'string') return { kind: 'unknown', text: node };
+    const extension = isObject(node) && isObject(node.xt) ? node.xt : undefined;
+    return { kind: 'unknown', text: JSON.stringify(node), ...(extension?.type === 'match' && { only: 'match' }) };
   }
 }
 
