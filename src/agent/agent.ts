@@ -42,7 +42,7 @@ export interface AgentOptions {
 /** Milliseconds that changes are gathered for before a reconciliation. */
 const GATHER = 50;
 /** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
-const SPACING = 400;
+const SPACING = 800;
 /** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
@@ -95,7 +95,7 @@ class Agent {
       log[state === 'ok' ? 'info' : 'warn']({ condition: name, state }, message === '' ? `${name} ok` : message);
     });
     const events = new EventRecorder({ ...common, component: 'flatnet-agent', host: node });
-    this.#reporter = new FindingReporter({ node, readiness: this.#readiness, events, log });
+    this.#reporter = new FindingReporter({ node, readiness: this.#readiness, events, log, clock });
     this.#remembered = new RememberedNodes(path.join(configuration.stateDirectory, 'nodes.json'));
     this.#attachments = AttachmentStore.open(path.join(configuration.stateDirectory, 'attachments'));
     for (const { file, why } of this.#attachments.unreadable)

@@ -99,7 +99,9 @@ export function planAnnotations(input: Omit<NodeInput, 'attachments'>): Planning
   if (node === undefined) return { plan: foreign, findings: [unknownNode(name)] };
   const backend = BACKENDS[configuration.backend];
   const { local, findings } = planLocalNode(node, facts, backend, settings);
-  if (findings.some(({ severity }) => severity === 'refusal')) return { plan: foreign, findings };
+  const refused = findings.some(({ severity }) => severity === 'refusal');
+  // Before it has a prefix it has nothing to be reached at, and what it would say of its MTU may change.
+  if (refused || local.podPrefixes.length === 0) return { plan: foreign, findings };
   return { plan: { ...foreign, ...backend.announce(local) }, findings };
 }
 
