@@ -1,0 +1,98 @@
+import type { Expression, Literal, Rule, Statement } from '../../node.ts';
+import { formatRule } from '../format-iptables-save.ts';
+import type { AddressMatch, IptablesMatch, IptablesRule, IptablesTarget, Negatable } from '../node.ts';
+import { constant, equals, match, numberLiteral, parseProtocol } from './match-statement.ts';
+import { type MatchContext, translateMatch } from './translate-match.ts';
+import { translateTarget } from './translate-target.ts';
+
+export interface TableContext extends MatchContext {
+  /** Names of the table's chains. */
+  readonly chains: ReadonlySet<string>;
+}
+
+/**
+ * A rule in nft's terms. A match that can't be said in them becomes `unknown` with `only: match`, a target `unknown`: the first
+ * may hold or not, the second may do anything.
+ */
+export function translateRule(chain: string, rule: IptablesRule, context: TableContext): Rule {
+  const statements: Statement[] = [];
+  const source = addressStatement('saddr', rule.source, context);
+  const destination = addressStatement('daddr', rule.destination, context);
+  if (source !== undefined) statements.push(source);
+  if (destination !== undefined) statements.push(destination);
+  if (rule.inputInterface !== undefined) statements.push(...interfaceStatements('iifname', rule.inputInterface));
+  if (rule.outputInterface !== undefined) statements.push(...interfaceStatements('oifname', rule.outputInterface));
+  if (rule.protocol !== undefined) statements.push(...protocolStatements(rule.protocol));
+  if (rule.fragment !== undefined) statements.push(fragmentStatement(rule.fragment.negated));
+  for (const given of rule.matches) statements.push(...(translateMatch(given, context) ?? [unknownMatch(given)]));
+  if (rule.counters !== undefined) statements.push({ kind: 'counter', ...rule.counters });
+  if (rule.target !== undefined)
+    statements.push(...(translateTarget(rule.target, context.chains) ?? [unknownTarget(rule.target)]));
+  const comment = commentOf(rule);
+  const { counters, ...written } = rule;
+  return { statements, ...(comment !== undefined && { comment }), text: formatRule(chain, written) };
+}
+
+function commentOf({ matches }: IptablesRule): string | undefined {
+  const words = matches.flatMap(({ module, options }) => (module === 'comment' ? (options[0]?.values ?? []) : []));
+  return words.length === 0 ? undefined : words.join(' ');
+}
+
+function addressStatement(
+  end: 'saddr' | 'daddr',
+  asked: Negatable<AddressMatch> | undefined,
+  { family }: TableContext,
+): Statement | undefined {
+  if (asked === undefined) return undefined;
+  const { value, negated } = asked;
+  if (value.kind === 'mask')
+    return {
+      kind: 'unknown',
+      text: `${negated ? '! ' : ''}${end === 'saddr' ? '-s' : '-d'} ${value.text}`,
+      only: 'match',
+    };
+  const { prefix } = value;
+  const literal: Literal =
+    prefix.length === (family === 4 ? 32 : 128)
+      ? { kind: 'address', address: prefix.address }
+      : { kind: 'prefix', prefix };
+  return equals({ kind: 'payload', field: family === 4 ? `ip ${end}` : `ip6 ${end}` }, negated, literal);
+}
+
+/** `veth+` stands for all that begin so, `+` for all. */
+function interfaceStatements(key: 'iifname' | 'oifname', { value, negated }: Negatable<string>): readonly Statement[] {
+  if (value === '+' && !negated) return [];
+  return [equals({ kind: 'meta', key }, negated, { kind: 'name', name: value.replace(/\+$/, '*') })];
+}
+
+function protocolStatements({ value, negated }: Negatable<string>): readonly Statement[] {
+  if (value === 'all' || value === '0') return [];
+  const number = parseProtocol(value);
+  if (number === undefined) return [{ kind: 'unknown', text: `-p ${value}`, only: 'match' }];
+  return [equals({ kind: 'meta', key: 'l4proto' }, negated, numberLiteral(number))];
+}
+
+/** The 13 bits of a fragment's offset (RFC 791). */
+const FRAGMENT_OFFSET = 0x1fff;
+
+function fragmentStatement(negated: boolean): Statement {
+  const offset: Expression = {
+    kind: 'binary',
+    operator: '&',
+    left: { kind: 'payload', field: 'ip frag-off' },
+    right: constant(FRAGMENT_OFFSET),
+  };
+  return match(offset, negated ? '==' : '!=', constant(0));
+}
+
+function unknownMatch({ module, options }: IptablesMatch): Statement {
+  return {
+    kind: 'unknown',
+    text: formatRule('', { matches: [{ module, options }] }).replace(/^-A\s+/, ''),
+    only: 'match',
+  };
+}
+
+function unknownTarget(target: IptablesTarget): Statement {
+  return { kind: 'unknown', text: formatRule('', { matches: [], target }).replace(/^-A\s+/, '') };
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Family } from '../../../address/family.ts';
+import { formatRule } from '../../format-rule.ts';
+import { formatTable } from '../../format-ruleset.ts';
+import { parseIpsetSave } from '../../ipset/parse-ipset-save.ts';
+import type { Rule, Table } from '../../node.ts';
+import { parseIptablesSave } from '../parse-iptables-save.ts';
+import { legacyTableName, translateIptables } from './translate-ruleset.ts';
+
+const IPSETS = `create pods hash:ip family inet hashsize 1024 maxelem 65536 timeout 0
+add pods 10.244.1.2 timeout 0
+add pods 10.244.1.3 timeout 90
+create fronts hash:ip,port family inet hashsize 1024 maxelem 65536
+add fronts 10.96.0.1,tcp:443
+create pools hash:net family inet comment
+add pools 10.244.0.0/16 comment "pods of the cluster"
+create but hash:net family inet
+add but 10.0.0.0/8
+add but 10.1.0.0/16 nomatch
+`;
+
+function translate(text: string, family: Family = 4): readonly Table[] {
+  return translateIptables(parseIptablesSave(text), { family, variant: 'nf_tables', sets: parseIpsetSave(IPSETS) });
+}
+
+/** What one rule of the nat table's chain X becomes. */
+function ruleOf(line: string, family: Family = 4): Rule {
+  const [table] = translate(`*nat\n:X - [0:0]\n:Y - [0:0]\n-A X ${line}\nCOMMIT\n`, family);
+  const rule = table?.chains[0]?.rules[0];
+  assert.ok(rule !== undefined);
+  return rule;
+}
+
+function textOf(line: string, family: Family = 4): string {
+  const context = { family: family === 4 ? ('ip' as const) : ('ip6' as const), findSet: () => undefined };
+  return formatRule({ statements: ruleOf(line, family).statements }, context);
+}
+
+describe('translateIptables', () => {
+  it('says rules in nft’s terms', () => {
+    const expected: readonly (readonly [string, string])[] = [
+      ['-s 10.0.0.0/8 ! -d 10.0.0.1/32 -j ACCEPT', 'ip saddr 10.0.0.0/8 ip daddr != 10.0.0.1 accept'],
+      ['-i veth+ ! -o eth0 -p tcp -m tcp --dport 80 -j Y', 'iifname "veth*" oifname != "eth0" tcp dport 80 jump Y'],
+      ['-p udp -m multiport --dports 53,8000:8080 -g Y', 'udp dport { 53, 8000-8080 } goto Y'],
+      ['-p tcp -m tcp ! --sport 1024: -j RETURN', 'tcp sport != 1024-65535 return'],
+      ['-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', 'ct state established,related accept'],
+      ['-m conntrack ! --ctstate INVALID -j ACCEPT', 'ct state & 0x1 == 0 accept'],
+      ['-m conntrack --ctstate DNAT -j ACCEPT', 'ct status dnat accept'],
+      ['-m mark ! --mark 0x4000/0x4000 -j RETURN', 'meta mark & 0x00004000 != 0x00004000 return'],
+      ['-m addrtype --dst-type LOCAL -j Y', 'fib daddr type local jump Y'],
+      ['-m addrtype ! --src-type LOCAL --limit-iface-out -j Y', 'fib saddr . oif type != local jump Y'],
+      [
+        '-m statistic --mode random --probability 0.50000000000 -j Y',
+        'numgen random mod 2147483648 < 1073741824 jump Y',
+      ],
+      ['-m set --match-set pods src -j ACCEPT', 'ip saddr @pods accept'],
+      ['-m set ! --match-set fronts dst,dst -j ACCEPT', 'ip daddr . meta l4proto . th dport != @fronts accept'],
+      ['-j MARK --set-xmark 0x4000/0x4000', 'meta mark set (meta mark & 0xffffbfff) ^ 0x00004000'],
+      ['-j MARK --set-xmark 0x4000/0x0', 'meta mark set meta mark ^ 0x00004000'],
+      ['-j CONNMARK --save-mark', 'ct mark set meta mark'],
+      ['-j CONNMARK --restore-mark --mask 0xff', 'meta mark set (meta mark & 0xffffff00) ^ ct mark & 0x000000ff'],
+      ['-p tcp -m tcp -j DNAT --to-destination 10.244.1.2:80', 'meta l4proto tcp dnat to 10.244.1.2:80'],
+      ['-j SNAT --to-source 10.0.0.1-10.0.0.9 --random-fully', 'snat to 10.0.0.1-10.0.0.9 fully-random'],
+      ['-j MASQUERADE --random-fully', 'masquerade fully-random'],
+      ['-p tcp -j REDIRECT --to-ports 15001', 'meta l4proto tcp redirect to :15001'],
+      ['-p tcp -j REJECT --reject-with tcp-reset', 'meta l4proto tcp reject with tcp reset'],
+      [
+        '-p icmp -m icmp --icmp-type 3/4 -j ACCEPT',
+        'meta l4proto icmp icmp type destination-unreachable icmp code frag-needed accept',
+      ],
+      [
+        '-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+        'meta l4proto tcp tcp flags & 0x6 == 2',
+      ],
+      ['-m rpfilter --validmark --invert -j DROP', 'fib saddr . mark . iif oif missing drop'],
+      ['-m recent --set --name AFFINITY --mask 255.255.255.255 --rsource -j ACCEPT', 'accept'],
+    ];
+    for (const [line, text] of expected) assert.equal(textOf(line), text, line);
+    assert.equal(
+      textOf('-s fd00::/64 -j DNAT --to-destination [fd00::2]:80', 6),
+      'ip6 saddr fd00::/64 dnat to [fd00::2]:80',
+    );
+    assert.equal(textOf('-j DNAT --to-destination fd00::2', 6), 'dnat to fd00::2');
+  });
+
+  it('keeps what it cannot say: a match may hold or not, a target may do anything', () => {
+    const last = (line: string) => ruleOf(line).statements;
+    assert.deepEqual(last('-m recent --rcheck --seconds 10 --reap --name A --rsource -j Y'), [
+      { kind: 'unknown', text: '-m recent --rcheck --seconds 10 --reap --name A --rsource', only: 'match' },
+      { kind: 'verdict', verdict: { kind: 'jump', chain: 'Y' } },
+    ]);
+    assert.deepEqual(last('-m set --match-set but src -j Y')[0], {
+      kind: 'unknown',
+      text: '-m set --match-set but src',
+      only: 'match',
+    });
+    assert.deepEqual(last('-j TPROXY --on-port 1 --on-ip 127.0.0.1'), [
+      { kind: 'unknown', text: '-j TPROXY --on-port 1 --on-ip 127.0.0.1' },
+    ]);
+    assert.deepEqual(last('-s 10.0.0.0/255.0.0.255 -j Y')[0], {
+      kind: 'unknown',
+      text: '-s 10.0.0.0/255.0.0.255',
+      only: 'match',
+    });
+  });
+
+  it('keeps the line that a rule was written in, its comment, and its counts', () => {
+    const rule = ruleOf('-m comment --comment "for pods" -m mark --mark 0x1 -j Y');
+    assert.equal(rule.text, '-A X -m comment --comment "for pods" -m mark --mark 0x1 -j Y');
+    assert.equal(rule.comment, 'for pods');
+    const [table] = translate('*nat\n:X - [0:0]\n[3:180] -A X -j RETURN\nCOMMIT\n');
+    assert.deepEqual(table?.chains[0]?.rules[0]?.statements[0], { kind: 'counter', packets: 3n, bytes: 180n });
+  });
+
+  it('puts chains at their hooks, and only the sets that are asked into a table', () => {
+    const [filter, nat] = translateIptables(
+      parseIptablesSave(`*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+-A FORWARD -m set --match-set pools src -j ACCEPT
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+COMMIT
+`),
+      { family: 4, variant: 'legacy', sets: parseIpsetSave(IPSETS) },
+    );
+    assert.ok(filter !== undefined && nat !== undefined);
+    assert.equal(
+      formatTable(filter),
+      `table ip ${legacyTableName('filter')} {
+	set pools {
+		type ipv4_addr
+		flags interval
+		elements = { 10.244.0.0/16 comment "pods of the cluster" }
+	}
+
+	chain INPUT {
+		type filter hook input priority filter; policy accept;
+	}
+
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+		ip saddr @pools accept
+	}
+}
+`,
+    );
+    assert.deepEqual(
+      nat.chains.map(({ base }) => [base?.type, base?.hook, base?.priority]),
+      [
+        ['nat', 'prerouting', -100],
+        ['nat', 'postrouting', 100],
+      ],
+    );
+  });
+
+  it('refuses what ipset does not print', () => {
+    assert.throws(() => parseIpsetSave('add nowhere 10.0.0.1'), /line 1 names a set nowhere/);
+    assert.throws(() => parseIpsetSave('create a'), /line 1 is cut off/);
+    assert.throws(() => parseIpsetSave('flush a b'), /line 1 is neither/);
+  });
+});
