@@ -64,15 +64,20 @@ export function endpointsOf(host: KernelHost, pod: KernelPod): readonly ServiceE
   }));
 }
 
+/** Brings a host's services to one plan after the other. */
+export interface ServiceFollower {
+  follow(plan: ServicePlan): void;
+}
+
 /** One host with its service tables, followed from plan to plan. */
-class ServingHost {
-  readonly host: KernelHost;
+class ServingHost implements ServiceFollower {
   readonly tables = new ServiceTables();
+  readonly #host: KernelHost;
   readonly #session: RulesetSession;
   readonly #flows: FlowTable;
 
   constructor(t: TestContext, host: KernelHost) {
-    this.host = host;
+    this.#host = host;
     this.#session = RulesetSession.open(host.namespace);
     this.#flows = FlowTable.open(host.namespace);
     t.after(() => {
@@ -86,7 +91,7 @@ class ServingHost {
     this.#session.apply(tables);
     const stale = services.flatMap(({ before, after }) => planStaleFlows(before, after));
     deleteStaleFlows(this.#flows, stale);
-    this.host.namespace.run(() => {
+    this.#host.namespace.run(() => {
       for (const { key, value } of this.tables.sysctls) writeSysctl(key, value);
     });
   }
@@ -94,12 +99,16 @@ class ServingHost {
 
 export type Site = Awaited<ReturnType<typeof servingCluster>>;
 
-/** Hosts on the subnets given, two pods on each with a server that answers as `HOST/POD`. */
+/**
+ * Hosts on the subnets given, two pods on each with a server that answers as `HOST/POD`.
+ * @param followerOf what carries plans out, our own tables unless given
+ */
 export async function servingCluster(
   t: TestContext,
   subnets: readonly number[],
   wiring: Wiring = 'point-to-point',
   pod: Partial<Attachment> = {},
+  followerOf: (t: TestContext, host: KernelHost) => ServiceFollower = (context, host) => new ServingHost(context, host),
 ) {
   const { router, hosts } = await cluster(t, 'auto', subnets, wiring);
   const poller = new SocketPoller();
@@ -114,7 +123,7 @@ export async function servingCluster(
     for (const [index, one] of pods.entries()) server.listen(one.namespace, `${number}/${index}`, SERVER_PORT);
     server.listen(namespace, `${number}`, SERVER_PORT);
   }
-  const serving = hosts.map((host) => new ServingHost(t, host));
+  const serving = hosts.map((host) => ({ host, follower: followerOf(t, host) }));
   const services = new Map<string, ClusterService>();
   const endpoints = new Map<string, readonly ServiceEndpoint[]>();
   const state: ClusterState = {
@@ -124,17 +133,16 @@ export async function servingCluster(
     endpoints,
   };
   const publish = () => {
-    for (const one of serving) {
-      const { node, facts, configuration } = one.host.planned;
-      const attachments = one.host.pods.map(({ attachment }) => ({ ...attachment, ...pod }));
+    for (const { host, follower } of serving) {
+      const { node, facts, configuration } = host.planned;
+      const attachments = host.pods.map(({ attachment }) => ({ ...attachment, ...pod }));
       const input = { node: node.name, cluster: state, configuration, facts, settings: {}, attachments };
-      one.follow(planServices(input));
+      follower.follow(planServices(input));
     }
   };
   return {
     router,
     hosts,
-    serving,
     /** Makes a service, or another one of its name, with these pods behind it, by host and number. */
     serve(made: ClusterService, ...pods: readonly (readonly [number, number])[]) {
       services.set(`default/${made.name}`, made);
