@@ -1,9 +1,10 @@
 import * as v from 'valibot';
+import { type Prefix, parsePrefix } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { parseClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
 import type { Wiring } from '../cni/attachment.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
-import { parseBySchema } from '../error/schema.ts';
+import { parseBySchema, parsedText } from '../error/schema.ts';
 import { parseYaml } from '../error/yaml.ts';
 
 /** An address and a port to listen on. */
@@ -28,6 +29,10 @@ export interface AgentConfiguration {
   readonly flannelDirectRouting: boolean;
   /** Routing protocols (RTPROT_*) whose routes into the cluster's ranges are no conflict: another router of ours. */
   readonly acceptedProtocols: readonly number[];
+  /** `off`: another proxy leads to services, and host ports are somebody else's. */
+  readonly serviceMode: 'nft' | 'off';
+  /** Whose addresses of the host serve node ports; InternalIPs and 127.0.0.1 unless set. */
+  readonly nodePortAddresses: readonly Prefix[] | undefined;
   readonly metrics: ListenAddress;
   readonly cni: {
     readonly binDirectory: string;
@@ -63,6 +68,8 @@ const schema = v.strictObject({
   ),
   flannelDirectRouting: v.optional(v.boolean(), false),
   acceptedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
+  serviceMode: v.optional(v.picklist(['nft', 'off']), 'nft'),
+  nodePortAddresses: v.optional(v.array(parsedText(parsePrefix))),
   metrics: v.optional(v.string(), '127.0.0.1:10351'),
   cni: v.optional(
     v.strictObject({
@@ -90,6 +97,7 @@ export function parseAgentConfiguration(text: string): AgentConfiguration {
     node: parsed.node,
     kubeconfig: parsed.kubeconfig,
     mtu: parsed.mtu,
+    nodePortAddresses: parsed.nodePortAddresses,
     cluster: parseClusterConfiguration(parsed.cluster),
     metrics: parseListenAddress(parsed.metrics),
   };

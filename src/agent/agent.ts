@@ -27,6 +27,8 @@ import { findPod } from './pod-lookup.ts';
 import { Readiness } from './readiness.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RememberedNodes } from './remembered-nodes.ts';
+import { ServiceHealthServers } from './service-health.ts';
+import { ServiceReconciler } from './service-reconciler.ts';
 import { watchTables } from './table-watch.ts';
 
 export interface AgentOptions {
@@ -43,6 +45,10 @@ export interface AgentOptions {
 const GATHER = 50;
 /** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
 const SPACING = 800;
+/** The same for changes of services, of which a roll-out makes many at once. */
+const SERVICE_GATHER = 1;
+/** Changes of services cause themselves; the rest is the reconciliation's. */
+const SERVICE_RESYNC = 3_600_000;
 /** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
@@ -75,10 +81,13 @@ class Agent {
   readonly #masquerade: MasqueradeFile;
   readonly #cluster: ClusterWatch;
   readonly #reconciler: NodeReconciler;
+  readonly #services: ServiceReconciler;
+  readonly #serviceHealth: ServiceHealthServers;
   readonly #announcer: NodeAnnouncer;
   readonly #network: AgentPodNetwork;
   readonly #lifecycle: AttachmentLifecycle;
   readonly #loop: ReconcileLoop;
+  readonly #serviceLoop: ReconcileLoop;
   /** When a reconciliation last ended, in milliseconds since the epoch. */
   #progressAt: number;
 
@@ -110,13 +119,24 @@ class Agent {
       clock,
       signal,
     });
-    this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange });
+    const onServiceChange = () => this.#serviceLoop.trigger('services');
+    this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange, onServiceChange });
+    this.#services = new ServiceReconciler({
+      kernel,
+      node,
+      configuration,
+      cluster: this.#cluster,
+      attachments: () => this.#attached(),
+      onPlanned: (services) => this.#serviceHealth.follow(services),
+    });
+    this.#serviceHealth = new ServiceHealthServers((error) => this.#warn(error));
     this.#reconciler = new NodeReconciler({
       kernel,
       node,
       configuration,
       cluster: () => this.#cluster.state,
       attachments: () => this.#attached(),
+      ...(configuration.serviceMode === 'nft' && { services: this.#services }),
       masquerade: () => this.#masquerade.settings,
     });
     this.#announcer = new NodeAnnouncer({ ...common, fabricRoutes: configuration.cluster.backend === 'cloud' });
@@ -147,6 +167,19 @@ class Agent {
       clock,
       signal,
     });
+    this.#serviceLoop = new ReconcileLoop({
+      reconcile: () => this.#changeServices(),
+      onError: (error) => {
+        this.#warn(error);
+        onChange('services');
+      },
+      gather: SERVICE_GATHER,
+      spacing: 0,
+      resync: SERVICE_RESYNC,
+      retry: FIRST_RETRY,
+      clock,
+      signal,
+    });
   }
 
   async run(): Promise<void> {
@@ -173,9 +206,14 @@ class Agent {
       onError: (error) => this.#warn(error),
     });
     log.info({ node }, 'agent runs');
-    const onChange = () => this.#loop.trigger('tables');
+    const onChange = () => {
+      this.#services.distrust();
+      this.#loop.trigger('tables');
+    };
     const tables = watchTables({ kernel: this.#kernel, onChange, clock: this.#options.clock, signal });
-    await Promise.all([this.#loop.run(), this.#masquerade.watch(), this.#cluster.finished(), tables]);
+    using _health = this.#serviceHealth;
+    const loops = [this.#loop.run(), this.#serviceLoop.run()];
+    await Promise.all([...loops, this.#masquerade.watch(), this.#cluster.finished(), tables]);
     await this.#announcer.settled();
   }
 
@@ -188,6 +226,12 @@ class Agent {
     const { length } = outcome.results;
     if (length > 0) this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
     this.#conclude(outcome);
+  }
+
+  async #changeServices(): Promise<void> {
+    const started = performance.now();
+    await this.#reconciler.changeServices();
+    this.#metrics.serviceDuration.observe((performance.now() - started) / 1000);
   }
 
   /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */
@@ -206,7 +250,13 @@ class Agent {
     this.#metrics.showPlan(plan, plan.attachments.length);
     if (!this.#readiness.ready) return;
     this.#announcer.declareAvailable();
-    publishNetwork(this.#options.configuration.cni.configurationDirectory, this.#readiness, this.#options.log);
+    const { configuration, log } = this.#options;
+    publishNetwork({
+      directory: configuration.cni.configurationDirectory,
+      hostPorts: configuration.serviceMode === 'nft',
+      readiness: this.#readiness,
+      log,
+    });
   }
 
   #attached() {

@@ -1,12 +1,14 @@
+import { type ClusterEndpointSlice, parseClusterEndpointSlice } from '../cluster/cluster-endpoint-slice.ts';
 import type { ClusterFinding, Parsed } from '../cluster/cluster-finding.ts';
 import { parseClusterNode } from '../cluster/cluster-node.ts';
 import { parseClusterPod } from '../cluster/cluster-pod.ts';
-import type { ClusterNode, ClusterPod, ClusterState } from '../cluster/cluster-state.ts';
-import { LiveClusterState } from '../cluster/live-cluster-state.ts';
+import { parseClusterService } from '../cluster/cluster-service.ts';
+import type { ClusterNode, ClusterPod, ClusterService, ClusterState } from '../cluster/cluster-state.ts';
+import { type ClusterChanges, LiveClusterState } from '../cluster/live-cluster-state.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { Node } from '../kube/objects/node.ts';
-import { NODES, PODS } from '../kube/resource.ts';
+import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../kube/resource.ts';
 import { type ResourceWatch, watchResource } from '../kube/resource-watch.ts';
 
 export interface ClusterWatchOptions {
@@ -15,7 +17,10 @@ export interface ClusterWatchOptions {
   readonly node: string;
   /** What the API said before the agent started; it counts until the API says otherwise. */
   readonly remembered: readonly ClusterNode[];
-  readonly onChange: (what: 'nodes' | 'pods') => void;
+  /** `services` only where all of them have been listed: what changes later is told by the next. */
+  readonly onChange: (what: 'nodes' | 'pods' | 'services') => void;
+  /** A service or its endpoints have changed: see takeChanges. */
+  readonly onServiceChange: () => void;
   readonly onError: (error: unknown) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -24,14 +29,19 @@ export interface ClusterWatchOptions {
 /** Annotations that the network looks at; the others only cost memory. */
 const ANNOTATIONS = /^(flannel\.alpha\.coreos\.com|flatnet\.io)\//;
 
+/** Services that are another proxy's business, and slices of headless services, which have no virtual address. */
+const PROXIED = '!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless';
+
 /** What the API says of the cluster, followed for as long as the signal lets it. */
 export class ClusterWatch {
   readonly #live = new LiveClusterState();
   readonly #nodes: ResourceWatch<Parsed<ClusterNode>>;
   readonly #pods: ResourceWatch<Parsed<ClusterPod>>;
+  readonly #services: ResourceWatch<Parsed<ClusterService>>;
+  readonly #slices: ResourceWatch<Parsed<ClusterEndpointSlice>>;
 
   constructor(options: ClusterWatchOptions) {
-    const { client, node, onChange, onError, clock, signal } = options;
+    const { client, node, onChange, onServiceChange, onError, clock, signal } = options;
     const notKnown = new Set(options.remembered.map(({ name }) => name));
     for (const value of options.remembered) this.#live.applyNode(value.name, { value, findings: [] });
 
@@ -65,6 +75,32 @@ export class ClusterWatch {
       clock,
       signal,
     });
+    const services = {
+      client,
+      labelSelector: PROXIED,
+      onSynced: () => {
+        if (this.servicesSynced) onChange('services');
+      },
+      onError,
+      clock,
+      signal,
+    };
+    this.#services = watchResource({
+      ...services,
+      resource: SERVICES,
+      project: parseClusterService,
+      onChange: (key, _old, parsed) => {
+        if (this.#live.applyService(key, parsed) && this.servicesSynced) onServiceChange();
+      },
+    });
+    this.#slices = watchResource({
+      ...services,
+      resource: ENDPOINT_SLICES,
+      project: parseClusterEndpointSlice,
+      onChange: (key, _old, parsed) => {
+        if (this.#live.applyEndpointSlice(key, parsed) && this.servicesSynced) onServiceChange();
+      },
+    });
   }
 
   /** A view that changes as the API does. */
@@ -75,6 +111,16 @@ export class ClusterWatch {
   /** True once everything has been listed; stays so while the API is away. */
   get synced(): boolean {
     return this.#nodes.synced && this.#pods.synced;
+  }
+
+  /** True once services and endpoint slices have been listed: until then nobody may conclude that there are none. */
+  get servicesSynced(): boolean {
+    return this.#services.synced && this.#slices.synced;
+  }
+
+  /** What has changed since this was last called. */
+  takeChanges(): ClusterChanges {
+    return this.#live.takeChanges();
   }
 
   /** When the API last sent anything, in milliseconds since the epoch. */
@@ -88,7 +134,7 @@ export class ClusterWatch {
 
   /** Resolves when all watches have ended. */
   async finished(): Promise<void> {
-    await Promise.all([this.#nodes.finished, this.#pods.finished]);
+    await Promise.all([this.#nodes, this.#pods, this.#services, this.#slices].map(({ finished }) => finished));
   }
 }
 

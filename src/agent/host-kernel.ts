@@ -4,18 +4,21 @@ import type { NamespaceChanges } from '../host/change.ts';
 import { INSERTED_CHAIN } from '../host/insertion.ts';
 import type { NetworkState } from '../host/network-state.ts';
 import { isOwnAlias, type ObservedNetwork, ownedOf } from '../host/owned-network.ts';
-import { EMPTY_NETWORK, OWNED, type OwnedNetwork } from '../host/owned-state.ts';
+import { EMPTY_NETWORK, OWNED, type OwnedNetwork, type SysctlSetting } from '../host/owned-state.ts';
 import { deviceSysctl } from '../host/sysctl-key.ts';
 import { applyChanges, type ChangeResult } from '../kernel/change-applier.ts';
+import { FlowTable } from '../kernel/conntrack/flow-table.ts';
 import { readLegacyForwardPolicy, readLegacyTables } from '../kernel/legacy-iptables.ts';
 import { LinkReaper } from '../kernel/link-reaper.ts';
 import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { readNetworkState } from '../kernel/network-state-reader.ts';
 import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
 import { readSysctls } from '../kernel/sysctl-reader.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Ruleset, Table } from '../netfilter/node.ts';
+import type { TableChange } from '../netfilter/table-change.ts';
 import type { LegacyForward } from '../plan/forward-drop.ts';
 
 /** Milliseconds between looks whether a former agent's socket has gone. */
@@ -32,12 +35,14 @@ const FORWARDING_KEYS = [
 export class HostKernel implements AsyncDisposable {
   readonly #socket: NetlinkSocket;
   readonly #session: RulesetSession;
+  readonly #flows: FlowTable;
   readonly #reaper: LinkReaper;
 
   private constructor(reaper: LinkReaper) {
     this.#reaper = reaper;
     this.#socket = NetlinkSocket.open('route');
     this.#session = RulesetSession.open();
+    this.#flows = FlowTable.open();
   }
 
   /** @param onError told of what goes wrong in the background, and is tried again */
@@ -57,7 +62,7 @@ export class HostKernel implements AsyncDisposable {
   async claimTables(clock: Clock, signal: AbortSignal, onWait: (owner: number) => void): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      const own = this.#session.list().filter(({ name }) => name === OWNED.table);
+      const own = this.#session.list().filter(({ name }) => isOwnTable(name));
       const taken = own.find(({ owner }) => owner !== undefined && owner !== this.#session.port);
       if (taken?.owner === undefined) {
         const orphans = own.filter(({ owner }) => owner === undefined);
@@ -120,6 +125,34 @@ export class HostKernel implements AsyncDisposable {
     });
   }
 
+  /** Whether nobody else can change our tables as long as we live. */
+  get protectsTables(): boolean {
+    return this.#session.protects;
+  }
+
+  /** The tables of services, as they are in the kernel. */
+  readServiceTables(): readonly Table[] {
+    const own = this.#session.list().filter(({ name }) => name === OWNED.serviceTable);
+    return own.map((listing) => this.#session.read(listing)).filter((table) => table !== undefined);
+  }
+
+  /** Changes tables in one transaction, a large one off the JavaScript thread. */
+  async applyTables(changes: readonly TableChange[]): Promise<void> {
+    if (isLarge(changes)) await this.#session.applyAsync(changes);
+    else this.#session.apply(changes);
+  }
+
+  /** Sets those of the host's sysctls that are otherwise. */
+  applySysctls(settings: readonly SysctlSetting[]): void {
+    const present = readSysctls(settings.map(({ key }) => key));
+    for (const { key, value } of settings) if (present.get(key) !== value) writeSysctl(key, value);
+  }
+
+  /** What connection tracking follows on the host. */
+  get flows(): FlowTable {
+    return this.#flows;
+  }
+
   /** The route socket of the host's namespace, for look-ups. */
   get socket(): NetlinkSocket {
     return this.#socket;
@@ -128,6 +161,7 @@ export class HostKernel implements AsyncDisposable {
   /** Finishes what is being removed, and lets go of the kernel; what is ours stays in it. */
   async close(): Promise<void> {
     await this.#reaper.close();
+    this.#flows.close();
     this.#session.close();
     this.#socket.close();
   }
@@ -146,6 +180,13 @@ export class HostKernel implements AsyncDisposable {
   }
 }
 
+/** Elements from which a transaction takes more than a turn of the event loop should. */
+const LARGE = 1000;
+
+function isLarge(changes: readonly TableChange[]): boolean {
+  return changes.reduce((sum, change) => sum + ('elements' in change ? change.elements.length : 1), 0) > LARGE;
+}
+
 function legacyForwardOf(family: Family): readonly (readonly [Family, 'accept' | 'drop' | 'unknown'])[] {
   try {
     return readLegacyTables(family).includes('filter') ? [[family, readLegacyForwardPolicy(family)]] : [];
@@ -154,8 +195,12 @@ function legacyForwardOf(family: Family): readonly (readonly [Family, 'accept' |
   }
 }
 
+function isOwnTable(name: string): boolean {
+  return name === OWNED.table || name === OWNED.serviceTable;
+}
+
 function emptyTable({ family, name }: Pick<Table, 'family' | 'name'>): Table {
-  const flags = name === OWNED.table ? (['owner', 'persist'] as const) : [];
+  const flags = isOwnTable(name) ? (['owner', 'persist'] as const) : [];
   return { family, name, flags, sets: [], maps: [], chains: [] };
 }
 

@@ -9,6 +9,7 @@ import type { Condition } from './readiness.ts';
 export class AgentMetrics {
   readonly registry = new Registry();
   readonly reconcileDuration: prometheus.Histogram;
+  readonly serviceDuration: prometheus.Histogram;
   readonly reconcileErrors: prometheus.Counter;
   readonly changes: prometheus.Counter<'kind'>;
   readonly cniRequests: prometheus.Counter<'command' | 'code'>;
@@ -24,6 +25,12 @@ export class AgentMetrics {
     this.reconcileDuration = new Histogram({
       name: 'flatnet_reconcile_duration_seconds',
       help: 'Time taken to bring the kernel to the planned state.',
+      buckets: seconds,
+      registers,
+    });
+    this.serviceDuration = new Histogram({
+      name: 'flatnet_service_change_duration_seconds',
+      help: 'Time taken to bring changes of services into the kernel.',
       buckets: seconds,
       registers,
     });

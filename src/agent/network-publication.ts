@@ -8,9 +8,18 @@ export const NETWORK_NAME = 'flatnet';
 /** What runtimes may ask for; they would take anything else that is named here for done. */
 const CAPABILITIES = ['ips', 'mac'] as const;
 
+export interface NetworkPublication {
+  readonly directory: string;
+  /** Whether host ports are ours to open. */
+  readonly hostPorts: boolean;
+  readonly readiness: Readiness;
+  readonly log: AgentLogger;
+}
+
 /** Tells runtimes of the network, now that pods can be attached; and whether they will listen. */
-export function publishNetwork(directory: string, readiness: Readiness, log: AgentLogger): void {
-  if (writeNetworkConfiguration({ directory, network: NETWORK_NAME, capabilities: CAPABILITIES }))
+export function publishNetwork({ directory, hostPorts, readiness, log }: NetworkPublication): void {
+  const capabilities = hostPorts ? ([...CAPABILITIES, 'portMappings'] as const) : CAPABILITIES;
+  if (writeNetworkConfiguration({ directory, network: NETWORK_NAME, capabilities }))
     log.info({ directory }, 'wrote the network configuration');
   const rivals = findRivalConfigurations({ directory }).filter(({ winsOver }) => winsOver);
   const files = rivals.map(({ file }) => file).join(', ');

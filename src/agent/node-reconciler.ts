@@ -20,6 +20,7 @@ import type { AgentConfiguration } from './agent-configuration.ts';
 import { hostFactsOf } from './host-facts.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { concernsPod } from './pod-change.ts';
+import type { ServiceReconciler } from './service-reconciler.ts';
 
 /** What one reconciliation found and did. */
 export interface Reconciliation {
@@ -38,6 +39,8 @@ export interface NodeReconcilerOptions {
   readonly configuration: AgentConfiguration;
   readonly cluster: () => ClusterState;
   readonly attachments: () => readonly Attachment[];
+  /** Absent where services are somebody else's. */
+  readonly services?: ServiceReconciler;
   /** As configured at the moment; a file may change it. */
   readonly masquerade: () => NodeSettings['masquerade'];
 }
@@ -76,6 +79,14 @@ export class NodeReconciler {
       const changes = diffPod(before, after, plan);
       const failure = failureOf('wire pod', await this.#options.kernel.apply(changes));
       if (failure !== undefined) throw failure;
+      await this.#options.services?.changeAttachment(before, after);
+    });
+  }
+
+  /** Carries out what has changed in services alone, at a cost that doesn't grow with their number. @throws FlatnetError */
+  changeServices(): Promise<void> {
+    return this.#queue.run(KERNEL, async () => {
+      await this.#options.services?.change();
     });
   }
 
@@ -87,6 +98,7 @@ export class NodeReconciler {
       const changes = diffNetworks(current, { ...EMPTY_NETWORK, tables: [guardTable([])] });
       const failure = failureOf('unwire pod', await kernel.apply([{ changes }]));
       if (failure !== undefined) throw failure;
+      await this.#options.services?.changeAttachments();
     });
   }
 
@@ -131,7 +143,8 @@ export class NodeReconciler {
     if (plan === undefined) return { findings, conflicts, ...annotations, results: [] };
     const results = await kernel.apply(this.#compare(plan, host));
     this.#plan = plan;
-    return { plan, findings, conflicts, ...annotations, results };
+    const served = (await this.#options.services?.reconcile(facts, input.directory)) ?? [];
+    return { plan, findings, conflicts, ...annotations, results: [...results, ...served] };
   }
 
   #compare(plan: NodePlan, host = this.#options.kernel.readHost()): readonly NamespaceChanges[] {
