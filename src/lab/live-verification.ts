@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, parseAddress } from '../address/address.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { type Circumstance, MatrixJudge } from '../probe/judge-matrix.ts';
-import { type Participant, probeMatrix } from '../probe/matrix.ts';
+import { type MatrixResult, type Participant, probeMatrix } from '../probe/matrix.ts';
 import type { VerifyReport } from '../verify/report.ts';
 import { readAgentConditions } from './agent-conditions.ts';
 import type { LabHost } from './lab-host.ts';
@@ -19,6 +20,9 @@ export interface LiveVerificationOptions {
   readonly signal: AbortSignal;
 }
 
+/** Milliseconds within which agents follow what changes, and a little more. */
+const SETTLING = 1_200;
+
 /**
  * Sends real packets between all pods and nodes of a lab, both protocols and families, and judges them by the three rules.
  * Where packets are lost, what the agents of their nodes find wrong is named with them.
@@ -33,8 +37,34 @@ export async function verifyLive(options: LiveVerificationOptions): Promise<Veri
     const node = { kind: 'node', id: `node/${name}`, namespace, addresses, node: name } as const;
     return [node, ...pods.flatMap((pod) => participantOf(pod, judge, host.name))];
   });
-  for await (const result of probeMatrix({ participants, onProgress, signal })) judge.add(result);
+  const suspects = await judgeSound(judge, probeMatrix({ participants, onProgress, signal }));
+  await judgeLasting(judge, participants, suspects, signal);
   return judge.report();
+}
+
+/** Judges the results that break nothing; the others come back. */
+async function judgeSound(judge: MatrixJudge, results: AsyncIterable<MatrixResult>): Promise<readonly MatrixResult[]> {
+  const suspects: MatrixResult[] = [];
+  for await (const result of results)
+    if (judge.breaks(result)) suspects.push(result);
+    else judge.add(result);
+  return suspects;
+}
+
+/** Looks again at what broke a rule, as long as that heals: a node or pod that has just come is followed within a second. */
+async function judgeLasting(
+  judge: MatrixJudge,
+  participants: readonly Participant[],
+  suspects: readonly MatrixResult[],
+  signal: AbortSignal,
+): Promise<void> {
+  let left = suspects;
+  for (let before = Number.POSITIVE_INFINITY; left.length > 0 && left.length < before; ) {
+    before = left.length;
+    await sleep(SETTLING, undefined, { signal });
+    left = await judgeSound(judge, probeMatrix({ participants, probes: left.map(({ probe }) => probe), signal }));
+  }
+  for (const result of left) judge.add(result);
 }
 
 /** What may explain lost packets of a node: what its agent failed to do, and foreign chains that drop. */

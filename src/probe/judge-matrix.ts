@@ -58,6 +58,13 @@ export class MatrixJudge {
     if (to.kind === 'pod') identity?.add(from.id, to.id, destinationBreach(result, reply));
   }
 
+  /** Whether a result breaks a rule. */
+  breaks(result: MatrixResult): boolean {
+    const reply = arrivalOf(result);
+    if (reachabilityBreach(result) !== undefined) return true;
+    return result.probe.from.kind === 'pod' && reply !== undefined && selfBreach(result) !== undefined;
+  }
+
   #responsible({ probe: { from, to } }: MatrixResult): string | undefined {
     const nodes = new Set([from.node, to.node].filter((node) => node !== undefined));
     const known = [...nodes].flatMap((node) => this.#circumstances.get(node) ?? []);

@@ -34,6 +34,8 @@ export interface MatrixResult {
 
 export interface MatrixOptions {
   readonly participants: readonly Participant[];
+  /** These alone; every probe that the three rules ask for unless given. */
+  readonly probes?: readonly MatrixProbe[];
   readonly protocols?: readonly ProbeProtocol[];
   readonly families?: readonly Family[];
   /** Probes under way at a time. */
@@ -84,7 +86,8 @@ export async function* probeMatrix(options: MatrixOptions): AsyncGenerator<Matri
   using prober = new Prober(poller);
   using server = new ProbeServer(poller, { onArrival: (arrival) => prober.noteArrival(arrival) });
   const ports = new Map(participants.map((one) => [one, server.listen(one.namespace, one.id).port]));
-  const total = planMatrix(options).reduce((count) => count + 1, 0);
+  const plan = () => options.probes?.values() ?? planMatrix(options);
+  const total = plan().reduce((count) => count + 1, 0);
   const results: MatrixResult[] = [];
   let wake: () => void = () => undefined;
   const abort = () => {
@@ -102,7 +105,7 @@ export async function* probeMatrix(options: MatrixOptions): AsyncGenerator<Matri
     results.push({ probe, outcome });
     wake();
   };
-  const queue = planMatrix(options);
+  const queue = plan();
   const runLane = async () => {
     for (const probe of queue) {
       if (signal?.aborted) return;
