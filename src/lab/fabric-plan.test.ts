@@ -33,6 +33,30 @@ describe('a fabric', () => {
     assert.ok(new Set(links).size === links.length && links.every((link) => link.length <= 15));
   });
 
+  it('knows the hosts of a large subnet by the MACs that their uplinks have, and lets few resolve each other', () => {
+    const neighboursOf = (changes: readonly Change[]) =>
+      changes.flatMap((change) => (change.kind === 'put-neighbour' ? [change.neighbour] : []));
+    const macs = new Map(
+      lab.hosts.map(({ name, addresses }) => {
+        const [link] = linksOf(fabric.hosts.get(name)?.link('/run/netns/x') ?? []);
+        return [formatAddress(addresses[0]?.address ?? never()), link?.kind.kind === 'veth' ? link.kind.peer.mac : ''];
+      }),
+    );
+    for (const host of lab.hosts) {
+      const neighbours = neighboursOf(fabric.hosts.get(host.name)?.after ?? []);
+      const peers = lab.hosts.filter(({ name, subnet }) => subnet.name === host.subnet.name && name !== host.name);
+      assert.equal(neighbours.length, (peers.length + 1) * host.addresses.length);
+      for (const { addresses } of peers) {
+        const address = addresses[0]?.address ?? never();
+        const found = neighbours.find((neighbour) => sameAddress(neighbour.address, address));
+        assert.equal(found?.mac, macs.get(formatAddress(address)));
+        assert.equal(found?.state, 'permanent');
+      }
+    }
+    const small = planFabric(planLab({}, { hosts: 3 }));
+    assert.ok([...small.hosts.values()].every(({ after }) => neighboursOf(after).length === 0));
+  });
+
   it('leads each host to a router that is on its own subnet', () => {
     const routers = addressesOf(fabric.router);
     for (const host of lab.hosts)
@@ -60,3 +84,7 @@ describe('a fabric', () => {
     assert.equal(planFabric(planLab({ internet: false })).hosts.has('internet'), false);
   });
 });
+
+function never(): never {
+  throw new Error('a host has an address');
+}

@@ -13,6 +13,13 @@ export const UPLINK = 'eth0';
 
 /** RTPROT_STATIC: the fabric's and the hosts' own routes are an administrator's. */
 const STATIC = 4;
+/**
+ * Hosts of one subnet that resolve each other by ARP and neighbour discovery. Between more, entries that may be forgotten
+ * would outgrow the one small table that all namespaces of a machine share (gc_thresh3), so that a larger subnet is a
+ * fabric which knows its hosts: they and its router have permanent entries for each other.
+ */
+const RESOLVING_HOSTS = 8;
+
 /** `linux/if.h`: IFNAMSIZ, less the terminating zero. */
 const LONGEST_NAME = 15;
 
@@ -47,7 +54,7 @@ export function routerAddress(prefix: Prefix): Address {
 /** Plans the fabric of a lab. */
 export function planFabric(lab: LabConfiguration): FabricPlan {
   const names = linkNames([...lab.subnets.map(({ name }) => name), ...lab.hosts.map(({ name }) => name), INTERNET]);
-  const hosts = new Map(lab.hosts.map((host) => [host.name, planHost(host, names)]));
+  const hosts = new Map(lab.hosts.map((host) => [host.name, planHost(host, lab, names)]));
   if (lab.internet.length > 0) hosts.set(INTERNET, planInternet(lab));
   return { router: planRouter(lab, names), hosts };
 }
@@ -60,22 +67,46 @@ function planRouter(lab: LabConfiguration, names: ReadonlyMap<string, string>): 
     sysctl('net.ipv4.conf.all.rp_filter', '1'),
     up('lo'),
     ...lab.serviceAddresses.map((address) => putAddress('lo', { address, length: hostPrefix(address).length })),
-    ...lab.subnets.flatMap((subnet) => planSubnet(subnet, names.get(subnet.name) ?? subnet.name)),
+    ...lab.subnets.flatMap((subnet) => planSubnet(subnet, lab, names.get(subnet.name) ?? subnet.name)),
   ];
 }
 
-function planSubnet(subnet: LabSubnet, device: string): Change[] {
+function planSubnet(subnet: LabSubnet, lab: LabConfiguration, device: string): Change[] {
+  const mac = macOf(routerAddresses(subnet));
+  const alias = `subnet ${subnet.name}`;
   return [
-    {
-      kind: 'add-link',
-      link: { name: device, kind: { kind: 'bridge' }, mtu: subnet.mtu, up: true, alias: `subnet ${subnet.name}` },
-    },
-    ...subnet.prefixes.map((prefix) => putAddress(device, { address: routerAddress(prefix), length: prefix.length })),
+    { kind: 'add-link', link: { name: device, kind: { kind: 'bridge' }, mac, mtu: subnet.mtu, up: true, alias } },
+    ...routerAddresses(subnet).map((address) => putAddress(device, address)),
+    ...knownHosts(subnet, lab).flatMap(({ addresses }) => putNeighbours(device, addresses)),
   ];
 }
 
-function planHost(host: LabHostConfiguration, names: ReadonlyMap<string, string>): HostConnection {
+function routerAddresses(subnet: LabSubnet): readonly InterfaceAddress[] {
+  return subnet.prefixes.map((prefix) => ({ address: routerAddress(prefix), length: prefix.length }));
+}
+
+/** The hosts that a subnet's fabric knows; none where they resolve each other. */
+function knownHosts(subnet: LabSubnet, lab: LabConfiguration): readonly LabHostConfiguration[] {
+  const hosts = lab.hosts.filter((host) => host.subnet.name === subnet.name);
+  return hosts.length > RESOLVING_HOSTS ? hosts : [];
+}
+
+function putNeighbours(device: string, addresses: readonly InterfaceAddress[]): Change[] {
+  const mac = macOf(addresses);
+  return addresses.map(({ address }) => ({
+    kind: 'put-neighbour',
+    neighbour: { device, address, mac, state: 'permanent' },
+  }));
+}
+
+function planHost(
+  host: LabHostConfiguration,
+  lab: LabConfiguration,
+  names: ReadonlyMap<string, string>,
+): HostConnection {
   const { subnet } = host;
+  const known = knownHosts(subnet, lab).filter(({ name }) => name !== host.name);
+  const neighbours = known.length === 0 ? [] : [routerAddresses(subnet), ...known.map(({ addresses }) => addresses)];
   const fabricLink = names.get(host.name) ?? host.name;
   return {
     fabricLink,
@@ -86,6 +117,7 @@ function planHost(host: LabHostConfiguration, names: ReadonlyMap<string, string>
     after: [
       ...connected(host.addresses, subnet.mtu),
       ...subnet.prefixes.map((prefix) => putRoute(defaultPrefix(prefix.address.family), routerAddress(prefix))),
+      ...neighbours.flatMap((addresses) => putNeighbours(UPLINK, addresses)),
     ],
   };
 }
