@@ -1,8 +1,15 @@
-import type { LabStatus } from '../lab/lab-status.ts';
+import type { LabStatus, ServiceStatus } from '../lab/lab-status.ts';
 import { formatTable } from './table.ts';
 
 /** More pods than this are counted, not listed. */
 const LISTED_PODS = 40;
+/** The same for services. */
+const LISTED_SERVICES = 20;
+
+/** `80/TCP`, `80:30080/TCP` with a node port, as kubectl prints them. */
+function formatServicePort({ port, protocol, nodePort }: ServiceStatus['ports'][number]): string {
+  return `${port}${nodePort === undefined ? '' : `:${nodePort}`}/${protocol}`;
+}
 
 /** A lab as a table for people. */
 export function formatLabStatus(status: LabStatus): string {
@@ -22,11 +29,21 @@ export function formatLabStatus(status: LabStatus): string {
       pod.addresses.join(' '),
     ]);
   const more = status.pods.length - pods.length;
+  const services = status.services
+    .slice(0, LISTED_SERVICES)
+    .map((service) => [
+      `${service.namespace}/${service.name}`,
+      service.addresses.join(' '),
+      service.ports.map(formatServicePort).join(' '),
+    ]);
+  const moreServices = status.services.length - services.length;
   return [
     formatTable(['host', 'state', 'subnet', 'addresses', 'pod prefixes'], hosts),
     '',
     ...(pods.length > 0 ? [formatTable(['node', 'pod', 'state', 'addresses'], pods)] : ['no pods']),
     ...(more > 0 ? [`… and ${more} more: kubectl get pods -A -o wide`] : []),
+    ...(services.length > 0 ? ['', formatTable(['service', 'addresses', 'ports'], services)] : []),
+    ...(moreServices > 0 ? [`… and ${moreServices} more: kubectl get services -A`] : []),
   ].join('\n');
 }
 
@@ -47,10 +64,32 @@ export function formatNextSteps(status: LabStatus): string {
     if (status.internet[0] !== undefined)
       steps.push([`${from} http://${urlHost(status.internet[0])}/`, 'ask the host outside, which sees the node']);
   }
+  if (first !== undefined) steps.push(...serviceSteps(status, `${first.namespace}/${first.name}`, name));
   for (const { url, target } of status.publications) steps.push([`curl ${url}`, `that is ${target}`]);
   steps.push([`flatnet lab down${name}`, 'end it']);
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Try:', ...steps.map(([command, why]) => `  ${command.padEnd(width)}   # ${why}`)].join('\n');
+}
+
+/** How to reach a service: by its address from a pod, by its node port from outside. */
+function serviceSteps(status: LabStatus, pod: string, name: string): readonly (readonly [string, string])[] {
+  const answers = status.services.filter(({ namespace, name: own }) => `${namespace}/${own}` !== 'default/kubernetes');
+  const exposed = answers.find(({ ports }) => ports[0]?.nodePort !== undefined);
+  const service = exposed ?? answers[0];
+  const [port] = service?.ports ?? [];
+  const steps: (readonly [string, string])[] = [];
+  if (service !== undefined && port !== undefined) {
+    const url = `http://${urlHost(service.addresses[0])}${port.port === 80 ? '' : `:${port.port}`}/`;
+    const what = `ask the service ${service.namespace}/${service.name}: some pod of it answers`;
+    steps.push([`flatnet lab exec${name} ${pod} -- curl -s ${url}`, what]);
+  }
+  const node = status.hosts[0]?.addresses[0];
+  if (exposed !== undefined && node !== undefined && status.internet.length > 0)
+    steps.push([
+      `flatnet lab exec${name} internet -- curl -s http://${urlHost(node)}:${exposed.ports[0]?.nodePort}/`,
+      `ask ${exposed.namespace}/${exposed.name} from outside, at a port of any node`,
+    ]);
+  return steps;
 }
 
 const urlHost = (address = '') => (address.includes(':') ? `[${address}]` : address);

@@ -1,9 +1,10 @@
 import type { KubeClient } from '../kube/kube-client.ts';
 import { type Node, nodeIsReady } from '../kube/objects/node.ts';
 import type { Pod } from '../kube/objects/pod.ts';
-import { DAEMON_SETS, DEPLOYMENTS, NODES, PODS, STATEFUL_SETS } from '../kube/resource.ts';
+import type { Service } from '../kube/objects/service.ts';
+import { DAEMON_SETS, DEPLOYMENTS, NODES, PODS, SERVICES, STATEFUL_SETS } from '../kube/resource.ts';
 import { type ResourceWatch, watchResource } from '../kube/resource-watch.ts';
-import type { PodStatus } from './lab-status.ts';
+import type { PodStatus, ServiceStatus } from './lab-status.ts';
 import { type WorkloadProgress, workloadProgress } from './workload-progress.ts';
 
 interface NodeView {
@@ -15,6 +16,7 @@ interface NodeView {
 export class ClusterView {
   readonly #nodes: ResourceWatch<NodeView>;
   readonly #pods: ResourceWatch<PodStatus>;
+  readonly #services: ResourceWatch<ServiceStatus>;
   readonly #workloads: readonly ResourceWatch<WorkloadProgress>[];
   readonly #listeners = new Set<() => void>();
 
@@ -25,6 +27,7 @@ export class ClusterView {
     const options = { client, signal, onChange, onSynced: onChange };
     this.#nodes = watchResource({ ...options, resource: NODES, project: viewNode });
     this.#pods = watchResource({ ...options, resource: PODS, project: viewPod });
+    this.#services = watchResource({ ...options, resource: SERVICES, project: viewService });
     this.#workloads = [
       watchResource({ ...options, resource: DEPLOYMENTS, project: workloadProgress }),
       watchResource({ ...options, resource: DAEMON_SETS, project: workloadProgress }),
@@ -41,6 +44,13 @@ export class ClusterView {
     return [...this.#pods.objects.values()].sort(
       (left, right) =>
         compare(left.node, right.node) || compare(left.namespace, right.namespace) || compare(left.name, right.name),
+    );
+  }
+
+  /** By name. */
+  get services(): readonly ServiceStatus[] {
+    return [...this.#services.objects.values()].sort(
+      (left, right) => compare(left.namespace, right.namespace) || compare(left.name, right.name),
     );
   }
 
@@ -85,5 +95,21 @@ function viewPod(pod: Pod): PodStatus {
     ports: (pod.spec?.containers ?? []).flatMap(({ ports = [] }) =>
       ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP').map(({ containerPort }) => containerPort),
     ),
+  };
+}
+
+/** Headless services, and those that are names only, have nothing to show. */
+function viewService({ metadata, spec }: Service): ServiceStatus | undefined {
+  const addresses = spec?.clusterIPs ?? [];
+  if (spec === undefined || addresses.length === 0 || addresses.includes('None')) return undefined;
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    addresses,
+    ports: (spec.ports ?? []).map(({ port, protocol = 'TCP', nodePort }) => ({
+      port,
+      protocol,
+      ...(nodePort !== undefined && { nodePort }),
+    })),
   };
 }

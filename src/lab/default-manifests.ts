@@ -31,14 +31,21 @@ function service(app: string, port: number, spec: object) {
   };
 }
 
-/** A cluster's worth of pods, for a lab that is started without manifests: on every host at least two. */
+const NODE_PORT = 30080;
+
+/** A cluster's worth of pods and services, for a lab that is started without manifests: on every host at least two. */
 export function defaultManifests(hosts: number): KubeObject[] {
   const families = { ipFamilyPolicy: 'PreferDualStack' };
   return [
-    service('web', 8080, families),
+    service('web', 8080, {
+      ...families,
+      type: 'NodePort',
+      ports: [{ name: 'http', port: 80, targetPort: 'http', nodePort: NODE_PORT }],
+    }),
     workload('Deployment', 'web', 8080, { replicas: hosts }),
     service('db', 5432, { ...families, clusterIP: 'None' }),
     workload('StatefulSet', 'db', 5432, { replicas: 2, serviceName: 'db' }),
+    service('echo', 7000, { ...families, sessionAffinity: 'ClientIP' }),
     workload('DaemonSet', 'echo', 7000, {}),
   ];
 }

@@ -5,6 +5,7 @@ export interface LabStatus {
   readonly api: { readonly url: string; readonly kubeconfig: string };
   readonly hosts: readonly HostStatus[];
   readonly pods: readonly PodStatus[];
+  readonly services: readonly ServiceStatus[];
   readonly publications: readonly { readonly url: string; readonly target: string }[];
   readonly internet: readonly string[];
 }
@@ -31,4 +32,12 @@ export interface PodStatus {
   readonly phase: string;
   /** TCP ports that its containers declare. */
   readonly ports: readonly number[];
+}
+
+/** A service with virtual addresses. */
+export interface ServiceStatus {
+  readonly namespace: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly { readonly port: number; readonly protocol: string; readonly nodePort?: number }[];
 }

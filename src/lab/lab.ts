@@ -197,6 +197,7 @@ export class Lab {
       api: { url: `https://127.0.0.1:${this.#port('api')}`, kubeconfig: start.directory.kubeconfig },
       hosts: start.configuration.hosts.map((host) => this.#hostStatus(host)),
       pods: this.#view.pods,
+      services: this.#view.services,
       publications: start.configuration.publish.map(({ target }, index) => ({
         url: `http://127.0.0.1:${this.#port(String(index))}`,
         target: formatPublicationTarget(target),
