@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { Wiring } from '../../src/cni/attachment.ts';
+import type { Service, ServiceSpec } from '../../src/kube/objects/service.ts';
+import { DEPLOYMENTS, SERVICES } from '../../src/kube/resource.ts';
+import { ClusterLab, POD_ON_EACH_HOST } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
+
+/** curl's exit codes: refused, and silent until its time was up. */
+const REFUSED = 7;
+const TIMED_OUT = 28;
+const FAMILIES = [0, 1] as const;
+
+/** A Deployment whose pods have a service named after it, with a port of TCP and one of UDP. */
+function application(name: string, replicas: number, spec: ServiceSpec & { readonly containerPort?: object } = {}) {
+  const labels = { app: name };
+  const { containerPort, ...rest } = spec;
+  const ports = [
+    { name: 'http', containerPort: 8080, ...containerPort },
+    { name: 'echo', containerPort: 8080, protocol: 'UDP' },
+  ];
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        replicas,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name, image: name, ports }] } },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        selector: labels,
+        ipFamilyPolicy: 'PreferDualStack',
+        ports: [
+          { name: 'http', port: 80, targetPort: 'http' },
+          { name: 'echo', port: 80, targetPort: 'echo', protocol: 'UDP' },
+        ],
+        ...rest,
+      },
+    },
+  ];
+}
+
+async function start(t: TestContext, wiring: Wiring, ...applications: readonly (readonly object[])[]) {
+  return new ServiceLab(await ClusterLab.start(t, { wiring }, [POD_ON_EACH_HOST, ...applications.flat()]));
+}
+
+/** What an HTTP answer says: who gave it, and whom he saw. */
+interface Answer {
+  readonly pod: string;
+  readonly node: string;
+  readonly client: string;
+}
+
+class ServiceLab {
+  readonly cluster: ClusterLab;
+
+  constructor(cluster: ClusterLab) {
+    this.cluster = cluster;
+  }
+
+  /** Asks over HTTP: the answer, or curl's exit code. */
+  ask(where: string, address: string, port = 80): Answer | number {
+    const url = `http://${urlHost(address)}:${port}/`;
+    const options = ['-sS', '--max-time', '2', '-H', 'accept: application/json', url];
+    const { status, stdout } = this.cluster.lab.exec(where, 'curl', ...options);
+    if (status !== 0) return status ?? -1;
+    const { pod, node, client } = JSON.parse(stdout);
+    return { pod, node, client: client.address };
+  }
+
+  /** Sends a datagram and returns what comes back. */
+  echo(where: string, address: string, port = 80): string {
+    const script = `exec 3<>/dev/udp/${address}/${port}; echo hello >&3; timeout 2 head -n 1 <&3`;
+    return this.cluster.lab.exec(where, 'bash', '-c', script).stdout;
+  }
+
+  addresses(service: string): readonly string[] {
+    const found = this.cluster.now().services.find(({ name }) => name === service);
+    return found?.addresses ?? assert.fail(`no service ${service}`);
+  }
+
+  nodePort(service: string): number {
+    const found = this.cluster.now().services.find(({ name }) => name === service);
+    return found?.ports[0]?.nodePort ?? assert.fail(`service ${service} has no node port`);
+  }
+
+  nodeAddress(node: string, family: 0 | 1): string {
+    const host = this.cluster.status.hosts.find(({ name }) => name === node);
+    return host?.addresses[family] ?? assert.fail(node);
+  }
+
+  /** A pod of the Deployment or DaemonSet on a node. */
+  podOf(app: string, node?: string) {
+    const pods = this.cluster.now().pods.filter(({ name, ready }) => name.startsWith(`${app}-`) && ready);
+    return pods.find((pod) => node === undefined || pod.node === node) ?? assert.fail(`no pod of ${app}`);
+  }
+
+  async scale(name: string, replicas: number): Promise<void> {
+    await this.cluster.client.patch(DEPLOYMENTS, { namespace: 'default', name }, { spec: { replicas } });
+  }
+
+  patch(name: string, patch: unknown): Promise<Service> {
+    return this.cluster.client.patch(SERVICES, { namespace: 'default', name }, patch);
+  }
+}
+
+function urlHost(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+function answered(answer: Answer | number): Answer {
+  assert.ok(typeof answer !== 'number', `curl ended with ${String(answer)}`);
+  return answer;
+}
+
+for (const wiring of ['point-to-point', 'bridge'] as const)
+  describe(`services of a lab wired ${wiring}`, () => {
+    it('answer pods and nodes of every host, over TCP and UDP in both families, which they see as they are', async (t) => {
+      const lab = await start(t, wiring, application('web', 3));
+      for (const node of ['node-1', 'node-2', 'node-3']) {
+        const client = lab.podOf('app', node);
+        for (const family of FAMILIES) {
+          const at = lab.addresses('web')[family] ?? '';
+          await until('an answer', () => typeof lab.ask(`default/${client.name}`, at) !== 'number');
+          assert.equal(answered(lab.ask(`default/${client.name}`, at)).client, client.addresses[family]);
+          assert.match(answered(lab.ask(`node/${node}`, at)).pod, /^web-/);
+          assert.equal(lab.echo(`default/${client.name}`, at), 'hello\n');
+          assert.equal(lab.echo(`node/${node}`, at), 'hello\n');
+        }
+      }
+    });
+
+    it('lead their only endpoint to itself', async (t) => {
+      const lab = await start(t, wiring, application('web', 1));
+      const { name, node } = lab.podOf('web');
+      for (const family of FAMILIES) {
+        const at = lab.addresses('web')[family] ?? '';
+        await until('an answer', () => typeof lab.ask(`default/${name}`, at) !== 'number');
+        const { pod, client } = answered(lab.ask(`default/${name}`, at));
+        assert.deepEqual([pod, client], [name, lab.nodeAddress(node, family)]);
+        assert.equal(lab.echo(`default/${name}`, at), 'hello\n');
+      }
+    });
+  });
+
+describe('services of a lab', () => {
+  it('are reached at node ports from outside, from other nodes, and at 127.0.0.1', async (t) => {
+    const lab = await start(t, 'point-to-point', application('web', 1, { type: 'NodePort' }));
+    const port = lab.nodePort('web');
+    const { node } = lab.podOf('web');
+    for (const family of FAMILIES)
+      for (const entry of ['node-1', 'node-2', 'node-3']) {
+        const at = lab.nodeAddress(entry, family);
+        await until('an answer', () => typeof lab.ask('internet', at, port) !== 'number');
+        const { client } = answered(lab.ask('internet', at, port));
+        const outside = lab.cluster.status.internet[family];
+        assert.equal(client, entry === node ? outside : at, 'masqueraded only where the endpoint is elsewhere');
+        const from = lab.podOf('app', 'node-2');
+        assert.equal(answered(lab.ask(`default/${from.name}`, at, port)).client, from.addresses[family]);
+        assert.match(answered(lab.ask('node/node-1', at, port)).pod, /^web-/);
+      }
+    assert.match(answered(lab.ask('node/node-1', '127.0.0.1', port)).pod, /^web-/);
+    assert.equal(lab.ask('internet', lab.nodeAddress('node-1', 0), port === 32767 ? 30000 : port + 1), REFUSED);
+  });
+
+  it('keep who comes from outside under a local policy, and tell load balancers where to go', async (t) => {
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } as const;
+    const lab = await start(t, 'point-to-point', application('web', 1, spec));
+    const port = lab.nodePort('web');
+    const { node } = lab.podOf('web');
+    const elsewhere = node === 'node-1' ? 'node-2' : 'node-1';
+    for (const family of FAMILIES) {
+      const at = lab.nodeAddress(node, family);
+      await until('an answer', () => typeof lab.ask('internet', at, port) !== 'number');
+      assert.equal(answered(lab.ask('internet', at, port)).client, lab.cluster.status.internet[family]);
+      assert.equal(lab.ask('internet', lab.nodeAddress(elsewhere, family), port), TIMED_OUT);
+    }
+    const { spec: made } = await lab.cluster.client.get(SERVICES, { namespace: 'default', name: 'web' });
+    const health = (name: string) => {
+      const url = `http://${lab.nodeAddress(name, 0)}:${made?.healthCheckNodePort}/`;
+      return lab.cluster.lab.exec('internet', 'curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', url).stdout;
+    };
+    await until('the node is fit', () => health(node) === '200');
+    assert.equal(health(elsewhere), '503');
+  });
+
+  it('refuse who asks for one without endpoints, or for an address that is nobody’s', async (t) => {
+    const lab = await start(t, 'point-to-point', application('web', 1));
+    const client = `default/${lab.podOf('app', 'node-1').name}`;
+    const [four = '', six = ''] = lab.addresses('web');
+    await until('an answer', () => typeof lab.ask(client, four) !== 'number');
+    await lab.scale('web', 0);
+    for (const at of [four, six, '10.96.200.200', 'fd00:10:96::9999'])
+      for (const where of [client, 'node/node-1']) await until('it is refused', () => lab.ask(where, at) === REFUSED);
+    await lab.scale('web', 1);
+    for (const at of [four, six]) await until('it answers again', () => typeof lab.ask(client, at) !== 'number');
+    assert.equal(lab.echo(client, four), 'hello\n');
+  });
+
+  it('lead clients with affinity to one pod, others to all', async (t) => {
+    const lab = await start(t, 'point-to-point', application('web', 3));
+    const client = `default/${lab.podOf('app', 'node-1').name}`;
+    const [at = ''] = lab.addresses('web');
+    const seen = new Set<string>();
+    await until('all have answered', () => {
+      const answer = lab.ask(client, at);
+      if (typeof answer !== 'number') seen.add(answer.pod);
+      return seen.size === 3;
+    });
+    await lab.patch('web', { spec: { sessionAffinity: 'ClientIP' } });
+    await until(
+      'the agents have it',
+      () => new Set(Array.from({ length: 6 }, () => podOf(lab.ask(client, at)))).size === 1,
+    );
+    const first = podOf(lab.ask(client, at));
+    for (let count = 0; count < 12; count++) assert.equal(podOf(lab.ask(client, at)), first);
+  });
+
+  it('open the host ports of pods', async (t) => {
+    const lab = await start(t, 'point-to-point', application('web', 1, { containerPort: { hostPort: 8088 } }));
+    const { name, node } = lab.podOf('web');
+    for (const family of FAMILIES) {
+      const at = lab.nodeAddress(node, family);
+      assert.equal(answered(lab.ask('internet', at, 8088)).client, lab.cluster.status.internet[family]);
+      assert.equal(answered(lab.ask(`default/${name}`, at, 8088)).pod, name);
+    }
+    assert.equal(answered(lab.ask(`node/${node}`, '127.0.0.1', 8088)).pod, name);
+    await lab.scale('web', 0);
+    await until('the port is closed', () => lab.ask('internet', lab.nodeAddress(node, 0), 8088) === REFUSED);
+  });
+
+  it('go on without their agent, and change with its successor', async (t) => {
+    const lab = await start(t, 'point-to-point', application('web', 2));
+    const client = `default/${lab.podOf('app', 'node-1').name}`;
+    const [at = ''] = lab.addresses('web');
+    await until('an answer', () => typeof lab.ask(client, at) !== 'number');
+    const listing = () =>
+      lab.cluster
+        .sh('node/node-1', 'nft list ruleset')
+        .replace(/# progname.*/g, '')
+        .replace(/expires \S+/g, '');
+    const before = listing();
+    lab.cluster.killAgent('node-1');
+    assert.match(answered(lab.ask(client, at)).pod, /^web-/);
+    await lab.cluster.untilReady('node-1');
+    assert.equal(listing(), before, 'the successor finds nothing to change');
+    await lab.scale('web', 0);
+    await until('it is refused', () => lab.ask(client, at) === REFUSED);
+  });
+});
+
+function podOf(answer: Answer | number): string {
+  return typeof answer === 'number' ? `curl ${answer}` : answer.pod;
+}
