@@ -38,7 +38,15 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     'controller',
     { summary: 'give nodes their pod prefixes', load: async () => (await import('./controller.ts')).controller },
   ],
+  [
+    'plan',
+    { summary: 'print what a node would get from manifests', load: async () => (await import('./plan.ts')).plan },
+  ],
   ['verify', { summary: 'test the three rules', load: async () => (await import('./verify.ts')).verify }],
+  [
+    'collect',
+    { summary: "write down this host's network state", load: async () => (await import('./collect.ts')).collect },
+  ],
   [
     'start',
     { summary: 'start a lab and verify it: what npm start does', load: async () => (await import('./start.ts')).start },

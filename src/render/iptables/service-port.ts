@@ -2,7 +2,7 @@ import type { Address } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import type { Prefix } from '../../address/prefix.ts';
 import type { AddressFront, PlannedService, ServicePool } from '../../plan/service/service-plan.ts';
-import type { ServicePortIdentity } from './chain-name.ts';
+import { formatSocketAddress, type ServicePortIdentity } from './chain-name.ts';
 
 /** One port of a service in one family: what kube-proxy makes its chains of. */
 export interface ServicePortView extends ServicePortIdentity {
@@ -34,7 +34,7 @@ type Draft = { -readonly [Key in keyof ServicePortView]: ServicePortView[Key] } 
 
 /** The ports of a service in a family; those of host ports, which kube-proxy knows nothing of, are left out. */
 export function servicePorts({ fronts, pools }: PlannedService, family: Family): readonly ServicePortView[] {
-  const poolById = new Map(pools.map((pool) => [pool.id, pool]));
+  const poolById = new Map(pools.map((pool) => [pool.id, inOrder(pool)]));
   const views = new Map<string, Draft>();
   for (const front of fronts) {
     const pool = poolById.get(front.pool);
@@ -56,6 +56,13 @@ export function servicePorts({ fronts, pools }: PlannedService, family: Family):
     }
   }
   return [...views.values()];
+}
+
+/** kube-proxy sorts endpoints as text, whatever their order in the slices. */
+function inOrder(pool: ServicePool): ServicePool {
+  const texts = new Map(pool.endpoints.map((endpoint) => [formatSocketAddress(endpoint), endpoint]));
+  const endpoints = [...texts].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, endpoint]) => endpoint);
+  return { ...pool, endpoints };
 }
 
 function addAddress(view: Draft, { role, reach, address, port, sources }: AddressFront, pool: ServicePool): void {
