@@ -1,0 +1,114 @@
+import type { Family } from '../../address/family.ts';
+import { isFlatnetError } from '../../error/flatnet-error.ts';
+import type { IpSet } from '../../netfilter/ipset/node.ts';
+import { parseIpsetSave } from '../../netfilter/ipset/parse-ipset-save.ts';
+import { parseIptablesSave } from '../../netfilter/iptables/parse-iptables-save.ts';
+import { translateIptables } from '../../netfilter/iptables/translate/translate-ruleset.ts';
+import { parseNftJson } from '../../netfilter/nft-json/parse-ruleset.ts';
+import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
+import type { Rule, Ruleset, Table } from '../../netfilter/node.ts';
+import type { Unknown } from '../network-state.ts';
+import { iptablesListings } from './iptables-listing.ts';
+
+/** The dumps of one namespace's rules; absent where there is none. */
+export interface RulesetDumps {
+  readonly nftJson: string | undefined;
+  readonly nftText: string | undefined;
+  readonly iptables: string | undefined;
+  readonly ip6tables: string | undefined;
+  readonly ipset: string | undefined;
+}
+
+export interface ParsedRuleset {
+  readonly ruleset: Ruleset;
+  readonly unknown: readonly Unknown[];
+}
+
+/**
+ * All rules of a namespace as one ruleset: nf_tables' own tables, those of iptables-nft as iptables says them (nft knows no
+ * words for many of its extensions), and legacy ones beside them. A dump that is missing or can't be read becomes unknown.
+ */
+export function parseRulesets(dumps: RulesetDumps): ParsedRuleset {
+  const unknown: Unknown[] = [];
+  const listed = parseListing(dumps, unknown);
+  const tables = new Map((listed?.tables ?? []).map((table) => [keyOf(table), table]));
+  const sets = attempt('ipset-save.txt', () => parseIpsetSave(dumps.ipset ?? ''), unknown) ?? [];
+  for (const family of [4, 6] as const) {
+    const name = family === 4 ? 'iptables-save.txt' : 'ip6tables-save.txt';
+    const text = family === 4 ? dumps.iptables : dumps.ip6tables;
+    if (text === undefined) unknown.push({ what: `iptables rules (IPv${family})`, why: `${name} is missing` });
+    else for (const table of parseIptables(name, text, family, sets, listed, unknown)) tables.set(keyOf(table), table);
+  }
+  return { ruleset: { tables: [...tables.values()] }, unknown };
+}
+
+function keyOf({ family, name }: Pick<Table, 'family' | 'name'>): string {
+  return `${family} ${name}`;
+}
+
+/** Runs a parser; text that it refuses becomes unknown. */
+export function attempt<Result>(what: string, parse: () => Result, unknown: Unknown[]): Result | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (!isFlatnetError(error, 'invalid')) throw error;
+    unknown.push({ what, why: error.message });
+    return undefined;
+  }
+}
+
+function parseListing({ nftJson, nftText }: RulesetDumps, unknown: Unknown[]): Ruleset | undefined {
+  const json = nftJson === undefined ? undefined : attempt('nft.json', () => parseNftJson(nftJson), unknown);
+  const text = nftText === undefined ? undefined : attempt('nft.txt', () => parseNftText(nftText), unknown);
+  if (nftJson === undefined && nftText === undefined)
+    unknown.push({ what: 'nf_tables rules', why: 'nft.json and nft.txt are missing' });
+  return json !== undefined && text !== undefined ? betterKnown(json, text) : (json ?? text);
+}
+
+/** Either listing has no words for some statements that the other one has: of each rule, the one that is understood better. */
+function betterKnown(json: Ruleset, text: Ruleset): Ruleset {
+  const others = new Map(text.tables.map((table) => [keyOf(table), table]));
+  const tables = json.tables.map((table): Table => {
+    const other = others.get(keyOf(table));
+    const chains = new Map(other?.chains.map((chain) => [chain.name, chain]));
+    return {
+      ...table,
+      chains: table.chains.map((chain) => {
+        const rules = chains.get(chain.name)?.rules ?? [];
+        if (rules.length !== chain.rules.length) return chain;
+        return { ...chain, rules: chain.rules.map((rule, index) => betterRule(rule, rules[index])) };
+      }),
+    };
+  });
+  return { tables };
+}
+
+function betterRule(rule: Rule, other: Rule | undefined): Rule {
+  return other !== undefined && unknownCount(other) < unknownCount(rule) ? other : rule;
+}
+
+function unknownCount({ statements }: Rule): number {
+  return statements.filter(({ kind }) => kind === 'unknown').length;
+}
+
+function parseIptables(
+  name: string,
+  text: string,
+  family: Family,
+  sets: readonly IpSet[],
+  listed: Ruleset | undefined,
+  unknown: Unknown[],
+): readonly Table[] {
+  const { listings, unlisted } = iptablesListings(text);
+  if (unlisted !== undefined)
+    unknown.push({ what: `legacy iptables tables (IPv${family})`, why: `${name} has none of them: ${unlisted}` });
+  return listings.flatMap(({ variant, text: part }) => {
+    const ruleset = attempt(name, () => parseIptablesSave(part), unknown);
+    if (ruleset === undefined) return [];
+    const listedToo = (table: string) =>
+      listed?.tables.some((each) => keyOf(each) === `${family === 4 ? 'ip' : 'ip6'} ${table}`);
+    // a listing without its heading is one of nf_tables' where nft lists the table too
+    const inferred = variant ?? (ruleset.tables.some((table) => listedToo(table.name)) ? 'nf_tables' : 'legacy');
+    return translateIptables(ruleset, { family, variant: inferred, sets });
+  });
+}

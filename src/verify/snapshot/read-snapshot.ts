@@ -1,0 +1,91 @@
+import { formatAddress } from '../../address/address.ts';
+import { buildClusterState } from '../../cluster/build-cluster-state.ts';
+import type { ClusterState } from '../../cluster/cluster-state.ts';
+import { FlatnetError } from '../../error/flatnet-error.ts';
+import { DUMP_FILES, type DumpFile, parseNetworkState } from '../../host/dump/parse-network-state.ts';
+import type { HostState, NamespaceState, NetworkState } from '../../host/network-state.ts';
+import { parseClusterObjects } from './parse-cluster-objects.ts';
+
+/** The files of a snapshot by their paths in it, parted by `/`: a Map is one. */
+export interface SnapshotFiles {
+  keys(): Iterable<string>;
+  get(path: string): string | undefined;
+}
+
+export interface Snapshot {
+  readonly hosts: readonly HostState[];
+  /** What cluster.json says, where there is one. */
+  readonly cluster?: ClusterState;
+}
+
+const CLUSTER_FILE = 'cluster.json';
+
+/**
+ * Reads a snapshot: `HOST/FILE`, `HOST/netns/ID/FILE` and `HOST/pods/NAMESPACE/NAME/FILE` for each network namespace, and
+ * `cluster.json`, which names the pods of namespaces that only their addresses tell.
+ * @throws FlatnetError `invalid` where there is no host in it, or cluster.json can't be read
+ */
+export function readSnapshot(files: SnapshotFiles): Snapshot {
+  const text = files.get(CLUSTER_FILE);
+  const cluster = text === undefined ? undefined : buildClusterState(parseClusterObjects(text)).state;
+  const podsByAddress = podNames(cluster);
+  const hosts = [...directories(files)]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, namespaces]): HostState => {
+      const stateAt = (directory: string) => parseNetworkState((file) => files.get(`${name}/${directory}${file}`));
+      return {
+        name,
+        root: stateAt(''),
+        namespaces: [...namespaces]
+          .sort()
+          .map((directory) => namespaceOf(directory, stateAt(directory), podsByAddress)),
+      };
+    });
+  if (hosts.length > 0) return { hosts, ...(cluster !== undefined && { cluster }) };
+  throw new FlatnetError({
+    operation: 'read snapshot',
+    code: 'invalid',
+    message: 'it holds no host: no directory with a link.json in it',
+    remedy: 'give a directory that holds one for each host, as flatnet collect writes them',
+  });
+}
+
+const FILE = /^([^/]+)\/((?:netns\/[^/]+\/|pods\/[^/]+\/[^/]+\/)?)([^/]+)$/;
+
+/** The directories of namespaces other than a host's own, by host: `netns/ID/`, `pods/NAMESPACE/NAME/`. */
+function directories(files: SnapshotFiles): ReadonlyMap<string, ReadonlySet<string>> {
+  const hosts = new Map<string, Set<string>>();
+  for (const path of files.keys()) {
+    const [, host, directory = '', file] = FILE.exec(path) ?? [];
+    if (host === undefined || file === undefined || !isDumpFile(file)) continue;
+    const namespaces = hosts.get(host) ?? new Set();
+    hosts.set(host, namespaces);
+    if (directory !== '') namespaces.add(directory);
+  }
+  return hosts;
+}
+
+function isDumpFile(name: string): name is DumpFile {
+  return Object.hasOwn(DUMP_FILES, name);
+}
+
+type PodName = NonNullable<NamespaceState['pod']>;
+
+/** Pods by address; hostNetwork pods have none of their own. */
+function podNames(cluster: ClusterState | undefined): ReadonlyMap<string, PodName> {
+  const names = new Map<string, PodName>();
+  for (const { namespace, name, addresses, hostNetwork, phase } of cluster?.pods.values() ?? [])
+    if (!hostNetwork && phase !== 'Succeeded' && phase !== 'Failed')
+      for (const address of addresses) names.set(formatAddress(address), { namespace, name });
+  return names;
+}
+
+function namespaceOf(directory: string, state: NetworkState, pods: ReadonlyMap<string, PodName>): NamespaceState {
+  const [kind, first = '', second = ''] = directory.split('/');
+  if (kind === 'pods') return { id: `${first}/${second}`, pod: { namespace: first, name: second }, state };
+  const pod = state.addresses
+    .filter(({ scope }) => scope === 'global')
+    .map(({ address }) => pods.get(formatAddress(address)))
+    .find((name) => name !== undefined);
+  return { id: first, ...(pod !== undefined && { pod }), state };
+}
