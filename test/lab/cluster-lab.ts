@@ -9,6 +9,14 @@ import type { LabStatus, PodStatus } from '../../src/lab/lab-status.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import { LabUser, type StartedLab, until } from './lab-fixture.ts';
 
+/** Milliseconds: many times what an agent takes to follow a change, and less than it takes to look at everything unasked. */
+const SOON = 15_000;
+
+/** Resolves when `condition` holds. @throws Error with `what` where it doesn't soon */
+export function soon(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  return until(what, condition, SOON);
+}
+
 /** Where the agent's configuration is on every host. */
 const AGENT_FILE = '/etc/flatnet/agent.yaml';
 
@@ -72,7 +80,7 @@ export class ClusterLab {
 
   /** What a shell prints in a host, a pod or the fabric; the test fails where the shell does. */
   sh(where: string, script: string): string {
-    const { status, stdout, stderr } = this.lab.exec(where, 'sh', '-c', script);
+    const { status, stdout, stderr } = this.lab.exec(where, 'sh', '-ec', script);
     assert.equal(status, 0, `${where}: ${script}: ${stderr}${stdout}`);
     return stdout;
   }

@@ -22,11 +22,15 @@ const NOBODY = 65534;
 const DEADLINE = 60_000;
 const POLL = 20;
 
-/** Resolves when `condition` holds. @throws Error with `what` after the deadline */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + DEADLINE;
+/** Resolves when `condition` holds. @param within milliseconds @throws Error with `what` after them */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  within = DEADLINE,
+): Promise<void> {
+  const deadline = performance.now() + within;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${DEADLINE} ms: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what}`);
     await sleep(POLL);
   }
 }
