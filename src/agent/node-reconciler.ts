@@ -54,6 +54,8 @@ const KERNEL = 'kernel';
 export class NodeReconciler {
   readonly #options: NodeReconcilerOptions;
   readonly #queue = new KeyedQueue();
+  /** Host links of pods whose own change waits for its turn: a reconciliation before it leaves them to it. */
+  readonly #awaited = new Set<string>();
   #plan: NodePlan | undefined;
 
   constructor(options: NodeReconcilerOptions) {
@@ -74,7 +76,10 @@ export class NodeReconciler {
    * @throws FlatnetError `unavailable` before the node has a plan; the first change that failed
    */
   changePod(before: Attachment | undefined, after: Attachment | undefined): Promise<void> {
+    const hostLink = (after ?? before)?.hostLink ?? '';
+    this.#awaited.add(hostLink);
     return this.#queue.run(KERNEL, async () => {
+      this.#awaited.delete(hostLink);
       const plan = this.#plan ?? { addresses: [], podPrefixes: [] };
       const changes = diffPod(before, after, plan);
       const failure = failureOf('wire pod', await this.#options.kernel.apply(changes));
@@ -139,7 +144,10 @@ export class NodeReconciler {
     if (conflicts.length > 0 && this.#plan === undefined)
       return { findings: announced.findings, conflicts, ...annotations, results: [] };
 
-    const { plan, findings } = planNode({ ...input, attachments: attachments() });
+    const { plan, findings } = planNode({
+      ...input,
+      attachments: attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink)),
+    });
     if (plan === undefined) return { findings, conflicts, ...annotations, results: [] };
     const results = await kernel.apply(this.#compare(plan, host));
     this.#plan = plan;
