@@ -6,7 +6,7 @@ import type { Readiness } from './readiness.ts';
 export const NETWORK_NAME = 'flatnet';
 
 /** What runtimes may ask for; they would take anything else that is named here for done. */
-const CAPABILITIES = ['ips', 'mac'] as const;
+const CAPABILITIES = ['bandwidth', 'ips', 'mac'] as const;
 
 export interface NetworkPublication {
   readonly directory: string;

@@ -87,11 +87,18 @@ export function queueDisciplineKey({ device }: QueueDiscipline): string {
   return device;
 }
 
+/** Bytes of burst between two token buckets that differ: more than the kernel's ticks lose at any rate in use. */
+export const BURST_STEP = 4096;
+
+/**
+ * Of a token bucket's burst the kernel keeps a time in ticks of 64 ns, and of its latency a limit in bytes: what is read is
+ * about what was written. The latency is left out, as the limit follows from burst and rate.
+ */
 export function queueDisciplineText(discipline: QueueDiscipline): string {
   switch (discipline.kind) {
     case 'tbf': {
-      const { device, handle, rate, burst, latency } = discipline;
-      return `tbf ${device} ${handle} ${rate} ${burst} ${latency}`;
+      const { device, handle, rate, burst } = discipline;
+      return `tbf ${device} ${handle} ${rate} ${Math.round(burst / BURST_STEP)}`;
     }
     case 'other':
       return `${discipline.device} ${discipline.name}`;

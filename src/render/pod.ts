@@ -10,6 +10,7 @@ import { deviceSysctl } from '../host/sysctl-key.ts';
 import type { Chain, Table } from '../netfilter/node.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
 import { addressOf } from '../plan/peer-directory.ts';
+import { renderBandwidth } from './bandwidth.ts';
 import { BRIDGE, bridgeAddress, bridgeMac } from './bridge.ts';
 import { ownNeighbour, ownRoute } from './own-route.ts';
 import { ownTable } from './own-table.ts';
@@ -60,9 +61,10 @@ export function renderPod(attachment: Attachment, surroundings: PodSurroundings)
     attachment.wiring === 'bridge'
       ? [bridgedHostEnd(attachment, surroundings), bridgedAddresses(attachment, surroundings)]
       : [pointToPointHostEnd(attachment, surroundings), pointToPointAddresses(attachment)];
+  const bandwidth = renderBandwidth(attachment);
   return {
-    host: { ...wired, tables: [guardTable(guard === undefined ? [] : [guard])] },
-    pod: podEnd(attachment, addresses),
+    host: { ...wired, tables: [guardTable(guard === undefined ? [] : [guard])], queueDisciplines: bandwidth.host },
+    pod: { ...podEnd(attachment, addresses), queueDisciplines: bandwidth.pod },
   };
 }
 
