@@ -30,6 +30,7 @@ interface NumberedClass extends EndpointClass {
 export class ClassDirectory {
   readonly #classes = new Map<string, NumberedClass>();
   readonly #numbers = new NumberPool(FIRST_CLASS, CLASS_LIMIT);
+  #version = 0;
   /** The numbers that chains' names had in a table that was found. */
   #adopted: ReadonlyMap<string, number> = new Map();
 
@@ -46,6 +47,7 @@ export class ClassDirectory {
       return known.number;
     }
     const number = this.#numbers.take(this.#adopted.get(name));
+    this.#version++;
     this.#classes.set(name, { ...wanted, number, uses: 1 });
     return number;
   }
@@ -56,7 +58,13 @@ export class ClassDirectory {
     const known = this.#classes.get(name);
     if (known === undefined || --known.uses > 0) return;
     this.#classes.delete(name);
+    this.#version++;
     this.#numbers.give(known.number);
+  }
+
+  /** Differs once a class has come or gone. */
+  get version(): number {
+    return this.#version;
   }
 
   *[Symbol.iterator](): Generator<EndpointClass & { readonly number: number }> {

@@ -19,6 +19,8 @@ export function placeEndpoints(
     if (!wanted.has(key)) wanted.set(key, endpoint);
   }
   const { size } = wanted;
+  // A pool that is new, the first load of thousands among them.
+  if (before.length === 0) return size === endpoints.length ? endpoints : [...wanted.values()];
   const slots: (PoolEndpoint | undefined)[] = new Array(size).fill(undefined);
   const displaced: PoolEndpoint[] = [];
   for (const [index, old] of before.entries()) {

@@ -123,16 +123,21 @@ function elementsOf({ number, slots, members, pool }: NumberedPool): readonly (r
   });
 }
 
-/** Slot by slot; a pool keeps its number for as long as it is there. */
 function diffElements(
   before: NumberedPool | undefined,
   after: NumberedPool | undefined,
   changes: ElementChanges,
 ): void {
-  const text = ([set, { key, value }]: readonly [string, MapElement]) =>
-    `${set} ${literalsKey(key)} ${isVerdict(value) ? '' : literalsKey(value)}`;
-  const old = new Map((before === undefined ? [] : elementsOf(before)).map((element) => [text(element), element]));
-  for (const element of after === undefined ? [] : elementsOf(after))
-    if (!old.delete(text(element))) changes.add(...element);
+  if (before === undefined || after === undefined) {
+    if (before !== undefined) for (const element of elementsOf(before)) changes.remove(...element);
+    if (after !== undefined) for (const element of elementsOf(after)) changes.add(...element);
+    return;
+  }
+  const old = new Map(elementsOf(before).map((element) => [elementText(element), element]));
+  for (const element of elementsOf(after)) if (!old.delete(elementText(element))) changes.add(...element);
   for (const element of old.values()) changes.remove(...element);
+}
+
+function elementText([set, { key, value }]: readonly [string, MapElement]): string {
+  return `${set} ${literalsKey(key)} ${isVerdict(value) ? '' : literalsKey(value)}`;
 }

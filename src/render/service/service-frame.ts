@@ -1,8 +1,10 @@
 import type { Address } from '../../address/address.ts';
+import type { Family } from '../../address/family.ts';
 import { hostPrefix, type Prefix } from '../../address/prefix.ts';
 import { disjointPrefixes } from '../../address/prefix-set.ts';
 import { OWNED } from '../../host/owned-state.ts';
 import type { Chain, MapElement, SetElement, Table } from '../../netfilter/node.ts';
+import { addressOf } from '../../plan/peer-directory.ts';
 import type { ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import { addressLiteral, numberLiteral, prefixLiteral } from '../rule.ts';
 import { className, DROPPED_CLASS, type EndpointClass, REFUSED_CLASS } from './endpoint-class.ts';
@@ -31,12 +33,7 @@ export function serviceFrame(
   const terms = TERMS[family];
   const timeouts = new Set(classes.flatMap(({ affinityTimeout }) => affinityTimeout ?? []));
   const affinityTimeouts = [...timeouts].sort((left, right) => left - right);
-  const chains = fixedChains({
-    ...facts,
-    affinityTimeouts,
-    address: surroundings.addresses.find((address) => address.family === family),
-    servicePrefixes: surroundings.servicePrefixes,
-  });
+  const chains = chainsFor(surroundings, { ...facts, affinityTimeouts });
   return {
     family: terms.table,
     name: OWNED.serviceTable,
@@ -60,7 +57,40 @@ export function serviceFrame(
   };
 }
 
-/** By class: chains that are the same object needn't be compared rule by rule. */
+/** Chains and sets that are the same objects as before needn't be compared rule by rule and element by element. */
+interface Rendered {
+  readonly chains: Map<string, readonly Chain[]>;
+  readonly sets: Map<FamilyTerms, Table['sets']>;
+}
+
+const rendered = new WeakMap<ServiceSurroundings, Rendered>();
+
+function renderedFor(surroundings: ServiceSurroundings): Rendered {
+  let known = rendered.get(surroundings);
+  if (known === undefined) {
+    known = { chains: new Map(), sets: new Map() };
+    rendered.set(surroundings, known);
+  }
+  return known;
+}
+
+function chainsFor(
+  surroundings: ServiceSurroundings,
+  facts: Omit<ChainFacts, 'address' | 'servicePrefixes'>,
+): readonly Chain[] {
+  const { chains: known } = renderedFor(surroundings);
+  const { family, restricted, loopback, affinityTimeouts } = facts;
+  const key = `${family} ${restricted} ${loopback} ${affinityTimeouts.join(' ')}`;
+  let chains = known.get(key);
+  if (chains === undefined) {
+    const address = addressOf(surroundings.addresses, family);
+    chains = fixedChains({ ...facts, address, servicePrefixes: surroundings.servicePrefixes });
+    known.set(key, chains);
+  }
+  return chains;
+}
+
+/** By family and class. */
 const classChains = new Map<string, Chain>();
 
 function chainOf(terms: FamilyTerms, wanted: EndpointClass): Chain {
@@ -85,12 +115,8 @@ function classElements(classes: readonly NumberedClass[]): readonly MapElement[]
   ];
 }
 
-/** By surroundings, so that a change of services alone finds the elements of these sets to be the same. */
-const known = new WeakMap<ServiceSurroundings, Map<FamilyTerms, Table['sets']>>();
-
-function surroundingSets(surroundings: ServiceSurroundings, family: 4 | 6, terms: FamilyTerms): Table['sets'] {
-  const sets = known.get(surroundings) ?? new Map<FamilyTerms, Table['sets']>();
-  known.set(surroundings, sets);
+function surroundingSets(surroundings: ServiceSurroundings, family: Family, terms: FamilyTerms): Table['sets'] {
+  const { sets } = renderedFor(surroundings);
   let own = sets.get(terms);
   if (own === undefined) {
     const { addresses, podPrefixes, clusterPrefixes, nodePortAddresses, peerNodePortAddresses } = surroundings;

@@ -17,6 +17,13 @@ export interface ServiceChange {
   readonly after: PlannedService | undefined;
 }
 
+interface FrameFacts {
+  readonly surroundings: ServiceSurroundings;
+  readonly restricted: boolean;
+  readonly loopback: boolean;
+  readonly version: number;
+}
+
 /** The service table of one family: absent as long as there are no fronts, so that there are no hooks either. */
 export class ServiceTable {
   readonly #family: Family;
@@ -24,6 +31,8 @@ export class ServiceTable {
   readonly #fronts = new FrontDirectory();
   readonly #hairpins = new HairpinDirectory();
   #frame: Table | undefined;
+  /** What the frame was made of. */
+  #frameFacts: FrameFacts | undefined;
   #found: FoundTable | undefined;
 
   constructor(family: Family) {
@@ -104,13 +113,20 @@ export class ServiceTable {
     return undefined;
   }
 
+  /** The same object as long as nothing in it changes, which is to say for most changes of services. */
   #frameOf(surroundings: ServiceSurroundings): Table | undefined {
     if (this.#fronts.size === 0) return undefined;
-    return serviceFrame(surroundings, [...this.#pools.classes], {
-      family: this.#family,
-      restricted: this.#fronts.restricted > 0,
-      loopback: this.#fronts.loopback > 0,
-    });
+    const restricted = this.#fronts.restricted > 0;
+    const { loopback } = this;
+    const { version } = this.#pools.classes;
+    const isSame = (last: FrameFacts) =>
+      last.surroundings === surroundings &&
+      last.restricted === restricted &&
+      last.loopback === loopback &&
+      last.version === version;
+    if (this.#frame !== undefined && this.#frameFacts !== undefined && isSame(this.#frameFacts)) return this.#frame;
+    this.#frameFacts = { surroundings, restricted, loopback, version };
+    return serviceFrame(surroundings, [...this.#pools.classes], { family: this.#family, restricted, loopback });
   }
 
   /** Whether loopback addresses lead anywhere, for which the kernel must route them. */
