@@ -174,7 +174,7 @@ export class NodeReconciler {
       wiring,
       allowForward,
       flannelDirectRouting,
-      acceptedProtocols: acceptedProtocols,
+      acceptedProtocols,
       ...(mtu !== undefined && { mtu }),
       ...(masquerade !== undefined && { masquerade }),
     };
