@@ -29,8 +29,11 @@ export interface AgentConfiguration {
   readonly flannelDirectRouting: boolean;
   /** Routing protocols (RTPROT_*) whose routes into the cluster's ranges are no conflict: another router of ours. */
   readonly acceptedProtocols: readonly number[];
-  /** `off`: another proxy leads to services, and host ports are somebody else's. */
-  readonly serviceMode: 'nft' | 'off';
+  /**
+   * What leads to services: our own tables, or kube-proxy's iptables rules loaded by iptables-restore. `off`: another
+   * proxy does, and host ports are somebody else's.
+   */
+  readonly serviceMode: 'nft' | 'iptables' | 'off';
   /** Whose addresses of the host serve node ports; InternalIPs and 127.0.0.1 unless set. */
   readonly nodePortAddresses: readonly Prefix[] | undefined;
   readonly metrics: ListenAddress;
@@ -68,7 +71,7 @@ const schema = v.strictObject({
   ),
   flannelDirectRouting: v.optional(v.boolean(), false),
   acceptedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
-  serviceMode: v.optional(v.picklist(['nft', 'off']), 'nft'),
+  serviceMode: v.optional(v.picklist(['nft', 'iptables', 'off']), 'nft'),
   nodePortAddresses: v.optional(v.array(parsedText(parsePrefix))),
   metrics: v.optional(v.string(), '127.0.0.1:10351'),
   cni: v.optional(

@@ -18,6 +18,7 @@ import { serveCni } from './cni-endpoint.ts';
 import { FindingReporter } from './finding-reporter.ts';
 import { startHealthServer } from './health-server.ts';
 import { HostKernel } from './host-kernel.ts';
+import { IptablesServiceReconciler, removeServiceRules } from './iptables-service-reconciler.ts';
 import { MasqueradeFile } from './masquerade-file.ts';
 import { AgentMetrics } from './metrics.ts';
 import { NETWORK_NAME, publishNetwork } from './network-publication.ts';
@@ -65,6 +66,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const { clock, signal, log } = options;
   await using kernel = await HostKernel.open((error) => log.warn({}, describeError(error)));
   await kernel.claimTables(clock, signal, (owner) => log.info({ owner }, 'waiting for the former agent to end'));
+  if (options.configuration.serviceMode !== 'iptables') await removeServiceRules(kernel, log);
   await new Agent(options, kernel).run();
 }
 
@@ -81,7 +83,7 @@ class Agent {
   readonly #masquerade: MasqueradeFile;
   readonly #cluster: ClusterWatch;
   readonly #reconciler: NodeReconciler;
-  readonly #services: ServiceReconciler;
+  readonly #services: ServiceReconciler | IptablesServiceReconciler;
   readonly #serviceHealth: ServiceHealthServers;
   readonly #announcer: NodeAnnouncer;
   readonly #network: AgentPodNetwork;
@@ -121,7 +123,8 @@ class Agent {
     });
     const onServiceChange = () => this.#serviceLoop.trigger('services');
     this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange, onServiceChange });
-    this.#services = new ServiceReconciler({
+    const Services = configuration.serviceMode === 'iptables' ? IptablesServiceReconciler : ServiceReconciler;
+    this.#services = new Services({
       kernel,
       node,
       configuration,
@@ -136,7 +139,7 @@ class Agent {
       configuration,
       cluster: () => this.#cluster.state,
       attachments: () => this.#attached(),
-      ...(configuration.serviceMode === 'nft' && { services: this.#services }),
+      ...(configuration.serviceMode !== 'off' && { services: this.#services }),
       masquerade: () => this.#masquerade.settings,
     });
     this.#announcer = new NodeAnnouncer({ ...common, fabricRoutes: configuration.cluster.backend === 'cloud' });
@@ -253,7 +256,7 @@ class Agent {
     const { configuration, log } = this.#options;
     publishNetwork({
       directory: configuration.cni.configurationDirectory,
-      hostPorts: configuration.serviceMode === 'nft',
+      hostPorts: configuration.serviceMode !== 'off',
       readiness: this.#readiness,
       log,
     });

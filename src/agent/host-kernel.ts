@@ -17,7 +17,7 @@ import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { readSysctls } from '../kernel/sysctl-reader.ts';
 import type { Clock } from '../kube/clock.ts';
-import type { Ruleset, Table } from '../netfilter/node.ts';
+import type { Ruleset, Table, TableFamily } from '../netfilter/node.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import type { LegacyForward } from '../plan/forward-drop.ts';
 
@@ -109,6 +109,12 @@ export class HostKernel implements AsyncDisposable {
       if (isFlatnetError(error, 'not-found')) return EMPTY_NETWORK;
       throw error;
     }
+  }
+
+  /** Whether a table, ours or not, has a chain of that name. */
+  hasChain(family: TableFamily, table: string, chain: string): boolean {
+    const found = this.#session.list().find((listing) => listing.family === family && listing.name === table);
+    return found?.chains.some(({ name }) => name === chain) ?? false;
   }
 
   /** Whether somebody else has changed any table of nf_tables since this was last asked. @throws FlatnetError `unavailable` during a load */

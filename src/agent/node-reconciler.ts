@@ -40,7 +40,7 @@ export interface NodeReconcilerOptions {
   readonly cluster: () => ClusterState;
   readonly attachments: () => readonly Attachment[];
   /** Absent where services are somebody else's. */
-  readonly services?: ServiceReconciler;
+  readonly services?: Pick<ServiceReconciler, 'reconcile' | 'change' | 'changeAttachment' | 'changeAttachments'>;
   /** As configured at the moment; a file may change it. */
   readonly masquerade: () => NodeSettings['masquerade'];
 }

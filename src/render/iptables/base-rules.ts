@@ -1,6 +1,7 @@
 import { type Address, parseAddress } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { hostPrefix, type Prefix, parsePrefix, prefixContains } from '../../address/prefix.ts';
+import type { SysctlSetting } from '../../host/owned-state.ts';
 import type { IptablesChain, IptablesOption, IptablesRule, IptablesTarget } from '../../netfilter/iptables/node.ts';
 import type { ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import {
@@ -142,6 +143,11 @@ export const POSTROUTING_CHAIN: IptablesChain = {
 
 function markMatch(asked: (name: string, value: string) => IptablesOption) {
   return match('mark', asked('mark', MASQUERADE_MATCH));
+}
+
+/** Settings that the rules rely on: node ports at 127.0.0.1 reach endpoints where loopback addresses are routed. */
+export function serviceSysctls({ nodePortAddresses }: ServiceSurroundings): readonly SysctlSetting[] {
+  return servesLoopback(nodePortAddresses) ? [{ key: 'net.ipv4.conf.all.route_localnet', value: '1' }] : [];
 }
 
 /** Whether 127.0.0.1 is among the addresses whose node ports are served. */

@@ -8,6 +8,24 @@ import type {
 } from '../../netfilter/iptables/node.ts';
 import { KUBE } from './base-rules.ts';
 
+/** An empty chain of table nat by which rules that we have loaded are told from those of a kube-proxy. */
+export const OWNER_CHAIN = 'FLATNET-SERVICES';
+
+/** The rules with our mark among them, as an agent loads them. */
+export function withOwner({ tables }: IptablesRuleset): IptablesRuleset {
+  const mark: IptablesChain = { name: OWNER_CHAIN, rules: [] };
+  return {
+    tables: tables.map((table) => (table.name === 'nat' ? { ...table, chains: [...table.chains, mark] } : table)),
+  };
+}
+
+/** Whether kube-proxy's chains are there, and are not ours. */
+export function hasForeignProxy({ tables }: IptablesRuleset): boolean {
+  const { chains = [] } = tables.find(({ name }) => name === 'nat') ?? {};
+  const names = new Set(chains.map(({ name }) => name));
+  return names.has(KUBE.services) && !names.has(OWNER_CHAIN);
+}
+
 /**
  * What `iptables-restore --noflush` must be told to bring the present rules to the desired ones, in one transaction a
  * table; undefined where nothing differs. Only chains of ours change, whole, and the jumps to them; other people's
@@ -45,7 +63,7 @@ function restoreTable(name: string, present: IptablesTable, desired: IptablesTab
   return `${[`*${name}`, ...declarations, ...lines, 'COMMIT'].join('\n')}\n`;
 }
 
-const NAMES: ReadonlySet<string> = new Set(Object.values(KUBE));
+const NAMES: ReadonlySet<string> = new Set([...Object.values(KUBE), OWNER_CHAIN]);
 const PORT_CHAIN = /^KUBE-(SVC|SVL|EXT|FW|SEP|HP)-[A-Z2-7]{16}$/;
 
 function isOwnName(name: string): boolean {
