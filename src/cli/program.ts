@@ -42,6 +42,13 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     'plan',
     { summary: 'print what a node would get from manifests', load: async () => (await import('./plan.ts')).plan },
   ],
+  [
+    'cleanup',
+    {
+      summary: "remove all that is Flatnet's from this host",
+      load: async () => (await import('./cleanup.ts')).cleanup,
+    },
+  ],
   ['verify', { summary: 'test the three rules', load: async () => (await import('./verify.ts')).verify }],
   [
     'collect',

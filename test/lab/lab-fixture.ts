@@ -77,6 +77,12 @@ export class LabUser {
     return spawnSync(command, rest, { env: this.#environment, encoding: 'utf8', input });
   }
 
+  /** Starts the program beside the test; its streams are pipes. */
+  spawn(args: readonly string[]): ChildProcess {
+    const [command = '', ...rest] = [...this.#command, ...args];
+    return spawn(command, rest, { env: this.#environment });
+  }
+
   /** Starts a lab of hosts without pods, and waits until its hosts are up and answer. */
   async startBareLab(t: TestContext, name = 'default', hosts = 1): Promise<StartedLab> {
     const file = path.join(this.directory, `${name}.yaml`);
