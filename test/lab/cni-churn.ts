@@ -94,7 +94,8 @@ function findAgent(): number | undefined {
     .find((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return words.includes('agent') && words.includes('--config') && readlinkSync(`/proc/${pid}/ns/net`) === own;
+        const isAgent = words[0] === 'flatnet-agent' || (words.includes('agent') && words.includes('--config'));
+        return isAgent && readlinkSync(`/proc/${pid}/ns/net`) === own;
       } catch {
         return false;
       }
