@@ -1,7 +1,7 @@
 import type { ClusterPod } from '../cluster/cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import type { DetachTarget, PodNetwork, PodNetworkParameters, Readiness as PodReadiness } from '../cni/pod-network.ts';
-import { FlatnetError } from '../error/flatnet-error.ts';
+import { FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
 import { formatChange } from '../host/change-text.ts';
 import { isOwnAlias } from '../host/owned-network.ts';
 import { retirePodInterface } from '../kernel/pod-interface.ts';
@@ -62,9 +62,19 @@ export class AgentPodNetwork implements PodNetwork {
     const ours = link !== undefined && isOwnAlias(link.alias);
     if (ours && namespacePath !== undefined && link.kind.kind === 'veth' && link.kind.peerIndex !== undefined)
       retirePodInterface(namespacePath, interfaceName, link.kind.peerIndex);
-    if (isWhole(target)) await reconciler.changePod(target, undefined);
-    else await reconciler.removePod(hostLink);
+    if (!ours || !isWhole(target) || !(await this.#removeAsMade(target))) await reconciler.removePod(hostLink);
     onChange();
+  }
+
+  /** By what was made, without a look at what is there; false where some of it isn't there any more. */
+  async #removeAsMade(attachment: Attachment): Promise<boolean> {
+    try {
+      await this.#options.reconciler.changePod(attachment, undefined);
+      return true;
+    } catch (error) {
+      if (isFlatnetError(error, 'not-found')) return false;
+      throw error;
+    }
   }
 
   async check(attachment: Attachment): Promise<void> {
