@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { DEPLOYMENTS } from '../../src/kube/resource.ts';
+import { IPTABLES_MISSING } from '../kernel/iptables-program.ts';
+import { ClusterLab, soon } from './cluster-lab.ts';
+
+const LABELS = { app: 'web' };
+
+/** Two pods behind a service of each family with a node port; one of them has a bandwidth limit to speak of. */
+const WEB = [
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: LABELS },
+      template: {
+        metadata: { labels: LABELS, annotations: { 'kubernetes.io/egress-bandwidth': '50M' } },
+        spec: { containers: [{ name: 'web', image: 'web', ports: [{ containerPort: 8080, hostPort: 18080 }] }] },
+      },
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {
+      type: 'NodePort',
+      selector: LABELS,
+      ipFamilyPolicy: 'RequireDualStack',
+      ports: [{ name: 'http', port: 80, targetPort: 8080, nodePort: 30080 }],
+    },
+  },
+];
+
+function rules(lab: ClusterLab, node: string, family: 4 | 6 = 4): string {
+  return lab.sh(`node/${node}`, `${family === 4 ? 'iptables' : 'ip6tables'}-save`);
+}
+
+function serviceTables(lab: ClusterLab, node: string): string {
+  return lab.sh(`node/${node}`, 'nft list tables');
+}
+
+describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
+  it("leads to services by kube-proxy's rules, and takes over from our tables and gives back to them", async (t) => {
+    const lab = await ClusterLab.start(t, { hosts: [{ name: 'node-1' }, { name: 'node-2' }] }, WEB);
+    const addresses = lab.now().services.find(({ name }) => name === 'web')?.addresses ?? [];
+    assert.equal(addresses.length, 2);
+    const answers = (where: string, address: string, port = 80) => {
+      const host = address.includes(':') ? `[${address}]` : address;
+      return lab.succeeds(where, `curl -sS --max-time 3 http://${host}:${port}/ > /dev/null`);
+    };
+    const pod = () => {
+      const { namespace, name } = lab.podOn('node-1');
+      return `${namespace}/${name}`;
+    };
+    const assertServed = () => {
+      for (const address of addresses)
+        for (const where of [pod(), 'node/node-1']) assert.ok(answers(where, address), `${where} asks for ${address}`);
+      assert.ok(answers('node/node-1', '127.0.0.1', 30080), 'node port at 127.0.0.1');
+      assert.ok(answers('fabric', '192.168.1.11', 30080), 'node port from outside');
+      assert.ok(answers('fabric', '192.168.1.11', 18080), 'host port from outside');
+    };
+
+    await t.test('in the place of our tables', async () => {
+      assertServed();
+      await lab.reconfigureAgent('node-1', 'serviceMode: iptables');
+      await soon('the rules are there', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1', 6)));
+      assert.match(rules(lab, 'node-1'), /--comment "default\/web:http cluster IP"/);
+      await soon('our tables are gone', () => !/flatnet-services/.test(serviceTables(lab, 'node-1')));
+      assertServed();
+    });
+
+    await t.test('with endpoints that come and go', async () => {
+      const chains = () => rules(lab, 'node-1').match(/^:KUBE-SEP-/gm)?.length ?? 0;
+      const before = chains();
+      await lab.client.patch(DEPLOYMENTS, { namespace: 'default', name: 'web' }, { spec: { replicas: 1 } });
+      await soon('an endpoint less', () => chains() === before - 1);
+      await lab.client.patch(DEPLOYMENTS, { namespace: 'default', name: 'web' }, { spec: { replicas: 2 } });
+      await soon('and one more', () => chains() === before);
+    });
+
+    await t.test("repaired after somebody else's flush", async () => {
+      lab.sh('node/node-1', 'iptables -t nat -F; iptables -t nat -X');
+      await soon('the rules are back', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1')));
+      assertServed();
+    });
+
+    await t.test('and back', async () => {
+      lab.sh('node/node-1', "sed -i 's/^serviceMode: .*/serviceMode: nft/' /etc/flatnet/agent.yaml");
+      await lab.restartAgent('node-1');
+      await soon('our tables are there', () => /flatnet-services/.test(serviceTables(lab, 'node-1')));
+      assert.doesNotMatch(rules(lab, 'node-1') + rules(lab, 'node-1', 6), /KUBE-(SVC|SERVICES|SEP)|FLATNET/);
+      assertServed();
+    });
+
+    await t.test("and leaves a kube-proxy's rules alone, and says so", async () => {
+      lab.sh('node/node-2', 'iptables -t nat -N KUBE-SERVICES');
+      lab.sh('node/node-2', "echo 'serviceMode: iptables' >> /etc/flatnet/agent.yaml");
+      lab.killAgent('node-2');
+      await soon('the agent refuses', () => /KUBE-SERVICES of iptables is another proxy's/.test(lab.readyz('node-2')));
+      lab.sh('node/node-2', 'iptables -t nat -X KUBE-SERVICES');
+      await lab.untilReady('node-2');
+      assert.match(rules(lab, 'node-2'), /-j KUBE-SVC-/);
+    });
+
+    await t.test('and limits the bandwidth that pods were given', () => {
+      assert.match(lab.sh(pod(), 'tc qdisc show dev eth0'), /qdisc tbf 1: root .*rate 50Mbit/);
+    });
+  });
+});
