@@ -11,6 +11,7 @@ import { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import type { AgentLogger } from './agent-logger.ts';
+import { MemoryRelease } from './agent-memory.ts';
 import { AgentPodNetwork } from './agent-pod-network.ts';
 import { watchChanges } from './change-watch.ts';
 import { ClusterWatch } from './cluster-watch.ts';
@@ -121,6 +122,7 @@ class Agent {
       clock,
       signal,
     });
+    const memory = new MemoryRelease(clock, signal);
     const onServiceChange = () => this.#serviceLoop.trigger('services');
     this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange, onServiceChange });
     const Services = configuration.serviceMode === 'iptables' ? IptablesServiceReconciler : ServiceReconciler;
@@ -130,6 +132,7 @@ class Agent {
       configuration,
       cluster: this.#cluster,
       attachments: () => this.#attached(),
+      onLoad: () => memory.request(),
       onPlanned: (services) => this.#serviceHealth.follow(services),
     });
     this.#serviceHealth = new ServiceHealthServers((error) => this.#warn(error));

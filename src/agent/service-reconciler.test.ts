@@ -107,6 +107,7 @@ class Site {
         takeChanges: () => live.takeChanges(),
       },
       attachments: () => this.attachments,
+      onLoad: () => undefined,
       onPlanned: () => this.planned++,
     });
   }

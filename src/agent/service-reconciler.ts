@@ -27,9 +27,14 @@ export interface ServiceReconcilerOptions {
     takeChanges(): ClusterChanges;
   };
   readonly attachments: () => readonly Attachment[];
+  /** Told where so much has changed that memory is to be given back. */
+  readonly onLoad: () => void;
   /** Told of all services whenever some have changed. */
   readonly onPlanned: (services: ReadonlyMap<string, PlannedService>) => void;
 }
+
+/** Services that change at once, from which it counts as a load. */
+const LOAD = 500;
 
 /**
  * Keeps the kernel's tables of services as planned: whole, or what has changed alone. Our tables are bound to our socket,
@@ -134,6 +139,7 @@ export class ServiceReconciler {
   #follow(): void {
     const changes = this.#unfollowed.splice(0);
     if (changes.length === 0) return;
+    if (changes.length > LOAD) this.#options.onLoad();
     deleteStaleFlows(
       this.#options.kernel.flows,
       changes.flatMap(({ before, after }) => planStaleFlows(before, after)),

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { pino } from 'pino';
 import { runAgent } from '../agent/agent.ts';
 import { parseAgentConfiguration } from '../agent/agent-configuration.ts';
+import { limitYoungSpace } from '../agent/agent-memory.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readInClusterConnection } from '../kube/credentials/in-cluster.ts';
 import { readKubeconfig } from '../kube/credentials/kubeconfig.ts';
@@ -18,6 +19,7 @@ FLATNET_DEBUG=netlink prints every netlink message sent and received.`,
   async run(args) {
     const { values } = parseArguments(args, { config: { type: 'string' } });
     if (values.config === undefined) throw usageError('--config is missing');
+    limitYoungSpace();
     // The kernel's name of this process: `nft list ruleset` shows it as the owner of our tables.
     process.title = 'flatnet-agent';
     const configuration = parseAgentConfiguration(await readFile(values.config, 'utf8'));

@@ -1,5 +1,5 @@
 import { isVerdict, literalsKey } from '../../netfilter/element-key.ts';
-import type { MapElement } from '../../netfilter/node.ts';
+import type { Literal, MapElement } from '../../netfilter/node.ts';
 import type { PoolEndpoint, ServicePool } from '../../plan/service/service-plan.ts';
 import { addressLiteral, numberLiteral } from '../rule.ts';
 import type { ElementChanges } from './element-changes.ts';
@@ -106,18 +106,30 @@ export class PoolDirectory {
 /** What a table says of one pool. */
 export type FoundPool = ReturnType<FoundTable['pool']>;
 
+/** Slots and ports are few, elements many. */
+const numbers: Literal[] = [];
+
+function sharedNumber(value: number): Literal {
+  let literal = numbers[value];
+  if (literal === undefined) {
+    literal = numberLiteral(value);
+    numbers[value] = literal;
+  }
+  return literal;
+}
+
 function elementsOf({ number, slots, members, pool }: NumberedPool): readonly (readonly [string, MapElement])[] {
   const mark = numberLiteral(translatedMark(number));
-  const value = ({ address, port }: PoolEndpoint) => [addressLiteral(address), numberLiteral(port)];
+  const value = ({ address, port }: PoolEndpoint) => [addressLiteral(address), sharedNumber(port)];
   if (pool.affinityTimeout === undefined)
     return slots.map((endpoint, slot) => [
       SERVICE_SETS.endpoints,
-      { key: [mark, numberLiteral(slot)], value: value(endpoint) },
+      { key: [mark, sharedNumber(slot)], value: value(endpoint) },
     ]);
   return slots.flatMap((endpoint, slot) => {
     const member = numberLiteral(translatedMark(members[slot] ?? 0));
     return [
-      [SERVICE_SETS.choices, { key: [mark, numberLiteral(slot)], value: [member] }],
+      [SERVICE_SETS.choices, { key: [mark, sharedNumber(slot)], value: [member] }],
       [SERVICE_SETS.members, { key: [member], value: value(endpoint) }],
     ] as const;
   });
