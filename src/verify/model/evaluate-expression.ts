@@ -1,0 +1,291 @@
+import type { Address } from '../../address/address.ts';
+import { isVerdict } from '../../netfilter/element-key.ts';
+import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
+import type { EvaluationContext, Flight } from './flight.ts';
+import { hasPorts, reversed, type Tuple } from './packet.ts';
+import {
+  ABSENT,
+  both,
+  certain,
+  findElement,
+  UNKNOWN,
+  type Value,
+  type Values,
+  valueOfLiteral,
+  type Weighted,
+} from './value.ts';
+
+type Outcome = readonly Weighted<Values>[];
+
+/** Choices that a random number makes more than this many of are told as one that nobody can tell. */
+const MOST_CHOICES = 4096;
+
+/** The values that an expression may have, with their probabilities. */
+export function evaluate(expression: Expression, flight: Flight, context: EvaluationContext): Outcome {
+  switch (expression.kind) {
+    case 'literal':
+      return certain([valueOfLiteral(expression.literal)]);
+    case 'payload':
+      return certain([payloadValue(expression.field, flight)]);
+    case 'meta':
+      return certain([metaValue(expression.key, flight, context)]);
+    case 'ct':
+      return certain([conntrackValue(expression.key, expression.direction, flight)]);
+    case 'fib':
+      return certain([context.view.fib(expression.selectors, expression.result, flight)]);
+    case 'numgen':
+    case 'jhash':
+      return choices(expression.modulus, expression.offset);
+    case 'binary':
+      return combine(
+        [evaluate(expression.left, flight, context), evaluate(expression.right, flight, context)],
+        ([left = [], right = []]) => [binaryValue(expression.operator, left[0] ?? UNKNOWN, right[0] ?? UNKNOWN)],
+      );
+    case 'concatenation':
+      return combine(
+        expression.parts.map((part) => evaluate(part, flight, context)),
+        (parts) => parts.flat(),
+      );
+    case 'map': {
+      const map = context.findSet(expression.name);
+      const elements = map !== undefined && 'value' in map ? map.elements : undefined;
+      return mapValues(evaluate(expression.key, flight, context), elements);
+    }
+    case 'anonymous-map':
+      return mapValues(evaluate(expression.key, flight, context), expression.elements);
+    case 'set':
+    case 'set-reference':
+      return certain([UNKNOWN]);
+    default: {
+      const never: never = expression;
+      return never;
+    }
+  }
+}
+
+/** A random number, and a hash of what nobody here knows the seed of: any of them, each as likely. */
+function choices(modulus: number, offset: number): Outcome {
+  if (modulus > MOST_CHOICES) return [{ content: [UNKNOWN], probability: null }];
+  return Array.from({ length: modulus }, (_, index) => ({
+    content: [BigInt(index + offset)],
+    probability: 1 / modulus,
+  }));
+}
+
+function combine(parts: readonly Outcome[], join: (values: readonly Values[]) => Values): Outcome {
+  let joined: readonly Weighted<readonly Values[]>[] = certain([]);
+  for (const part of parts)
+    joined = joined.flatMap((before) =>
+      part.map((next) => ({
+        content: [...before.content, next.content],
+        probability: both(before.probability, next.probability),
+      })),
+    );
+  return joined.map(({ content, probability }) => ({ content: join(content), probability }));
+}
+
+function mapValues(keys: Outcome, elements: readonly MapElement[] | undefined): Outcome {
+  return keys.map(({ content, probability }) => {
+    const element = elements === undefined ? UNKNOWN : findElement(elements, content);
+    return { content: valuesOfElement(element), probability };
+  });
+}
+
+function valuesOfElement(element: MapElement | undefined | typeof UNKNOWN): Values {
+  if (element === undefined) return [ABSENT];
+  if (element === UNKNOWN || isVerdict(element.value)) return [UNKNOWN];
+  return element.value.map(mappedValue);
+}
+
+function mappedValue(literal: Literal): Value {
+  return valueOfLiteral(literal);
+}
+
+const WORD = 0xffff_ffffn;
+
+function binaryValue(operator: '&' | '|' | '^' | '<<' | '>>', left: Value, right: Value): Value {
+  if (left === ABSENT || right === ABSENT) return ABSENT;
+  if (typeof left !== 'bigint' || typeof right !== 'bigint') return UNKNOWN;
+  switch (operator) {
+    case '&':
+      return left & right;
+    case '|':
+      return left | right;
+    case '^':
+      return left ^ right;
+    case '<<':
+      return (left << right) & WORD;
+    case '>>':
+      return left >> right;
+    default: {
+      const never: never = operator;
+      return never;
+    }
+  }
+}
+
+function addressValue(address: Address, family: 4 | 6): Value {
+  return address.family === family ? address.value : ABSENT;
+}
+
+function optional(value: number | undefined): Value {
+  return value === undefined ? ABSENT : BigInt(value);
+}
+
+/** Of a header that the packet hasn't, the kernel reads what stands there instead, unless a match before it keeps it away. */
+function payloadValue(field: PayloadField, { packet }: Flight): Value {
+  switch (field) {
+    case 'ip saddr':
+      return addressValue(packet.source, 4);
+    case 'ip daddr':
+      return addressValue(packet.destination, 4);
+    case 'ip6 saddr':
+      return addressValue(packet.source, 6);
+    case 'ip6 daddr':
+      return addressValue(packet.destination, 6);
+    case 'ip protocol':
+      return packet.source.family === 4 ? BigInt(packet.protocol) : ABSENT;
+    case 'ip6 nexthdr':
+      return packet.source.family === 6 ? BigInt(packet.protocol) : ABSENT;
+    case 'ip ttl':
+      return packet.source.family === 4 ? BigInt(packet.hopLimit) : ABSENT;
+    case 'ip6 hoplimit':
+      return packet.source.family === 6 ? BigInt(packet.hopLimit) : ABSENT;
+    case 'ip length':
+      return packet.source.family === 4 ? BigInt(packet.length) : ABSENT;
+    case 'ip frag-off':
+      return packet.source.family === 4 ? (packet.dontFragment ? 0x4000n : 0n) : ABSENT;
+    case 'th sport':
+      return hasPorts(packet.protocol) ? optional(packet.sourcePort) : UNKNOWN;
+    case 'th dport':
+      return hasPorts(packet.protocol) ? optional(packet.destinationPort) : UNKNOWN;
+    case 'tcp flags':
+      return optional(packet.tcpFlags);
+    case 'icmp type':
+    case 'icmpv6 type':
+      return optional(packet.icmpType);
+    case 'icmp code':
+    case 'icmpv6 code':
+      return optional(packet.icmpCode);
+    case 'ip dscp':
+    case 'icmpv6 taddr':
+    case 'ether saddr':
+    case 'ether daddr':
+    case 'ether type':
+      return UNKNOWN;
+    case 'arp operation':
+    case 'arp saddr ether':
+    case 'arp saddr ip':
+    case 'arp daddr ip':
+      return ABSENT;
+    default: {
+      const never: never = field;
+      return never;
+    }
+  }
+}
+
+function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): Value {
+  const { packet, inputDevice, outputDevice } = flight;
+  const isFour = packet.source.family === 4;
+  const device = (name: string | undefined) => (name === undefined ? undefined : view.device(name));
+  switch (key) {
+    case 'mark':
+      return BigInt(flight.mark);
+    case 'iifname':
+      return inputDevice ?? '';
+    case 'oifname':
+      return outputDevice ?? '';
+    case 'iif':
+      return BigInt(device(inputDevice)?.index ?? 0);
+    case 'oif':
+      return BigInt(device(outputDevice)?.index ?? 0);
+    case 'iiftype':
+      return optional(device(inputDevice)?.type);
+    case 'oiftype':
+      return optional(device(outputDevice)?.type);
+    case 'iifgroup':
+      return optional(device(inputDevice)?.group);
+    case 'oifgroup':
+      return optional(device(outputDevice)?.group);
+    case 'l4proto':
+      return BigInt(packet.protocol);
+    case 'nfproto':
+      return isFour ? 2n : 10n;
+    case 'protocol':
+      return isFour ? 0x0800n : 0x86ddn;
+    case 'pkttype':
+      return 0n;
+    case 'length':
+      return BigInt(packet.length);
+    case 'skuid':
+    case 'cgroup':
+      // a packet that was received has no socket
+      return inputDevice === undefined ? UNKNOWN : ABSENT;
+    case 'ibrname':
+    case 'obrname':
+      return UNKNOWN;
+    default: {
+      const never: never = key;
+      return never;
+    }
+  }
+}
+
+const STATES = { invalid: 1n, established: 2n, new: 8n, untracked: 64n } as const;
+const SEEN_REPLY = 2n;
+const CONFIRMED = 8n;
+const SOURCE_NAT = 16n;
+const DESTINATION_NAT = 32n;
+
+function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | undefined, flight: Flight): Value {
+  const { tracking, packet } = flight;
+  const { connection } = tracking;
+  if (key === 'state') return STATES[tracking.state];
+  if (connection === undefined) return ABSENT;
+  const tuple = (direction ?? tracking.direction) === 'original' ? connection.original : connection.reply;
+  switch (key) {
+    case 'mark':
+      return BigInt(connection.mark);
+    case 'direction':
+      return tracking.direction === 'original' ? 0n : 1n;
+    case 'status': {
+      const established = tracking.state === 'established' ? CONFIRMED : 0n;
+      return (
+        statusOf(connection.original, connection.reply) |
+        established |
+        (tracking.direction === 'reply' ? SEEN_REPLY : 0n)
+      );
+    }
+    case 'protocol':
+      return BigInt(packet.protocol);
+    case 'ip saddr':
+      return addressValue(tuple.source, 4);
+    case 'ip daddr':
+      return addressValue(tuple.destination, 4);
+    case 'ip6 saddr':
+      return addressValue(tuple.source, 6);
+    case 'ip6 daddr':
+      return addressValue(tuple.destination, 6);
+    case 'proto-src':
+      return optional(tuple.sourcePort);
+    case 'proto-dst':
+      return optional(tuple.destinationPort);
+    case 'zone':
+      return 0n;
+    default: {
+      const never: never = key;
+      return never;
+    }
+  }
+}
+
+/** Which ends of a connection are translated, as bits of its status. */
+function statusOf(original: Tuple, reply: Tuple): bigint {
+  const plain = reversed(reply);
+  const sameEnd = (left: Address, right: Address) => left.value === right.value;
+  const source = sameEnd(plain.source, original.source) && plain.sourcePort === original.sourcePort;
+  const destination =
+    sameEnd(plain.destination, original.destination) && plain.destinationPort === original.destinationPort;
+  return (source ? 0n : SOURCE_NAT) | (destination ? 0n : DESTINATION_NAT);
+}

@@ -1,0 +1,271 @@
+import type { Family } from '../../address/family.ts';
+import { isVerdict } from '../../netfilter/element-key.ts';
+import type { Expression, MapElement, RejectType, Rule, Statement, Verdict } from '../../netfilter/node.ts';
+import { type NatEnd, translated } from './connection.ts';
+import { evaluate } from './evaluate-expression.ts';
+import { evaluateMatch } from './evaluate-match.ts';
+import type { EvaluationContext, Flight } from './flight.ts';
+import { formatPacket } from './packet.ts';
+import { ABSENT, both, certain, findElement, UNKNOWN, type Values, type Weighted } from './value.ts';
+
+/** What a rule makes of a packet: `next` where it doesn't match, or matches and decides nothing. */
+export type RuleVerdict =
+  | { readonly kind: 'next' | 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: string }
+  | { readonly kind: 'reject'; readonly with: RejectType }
+  /** Nobody can tell; why. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export interface RuleOutcome {
+  readonly flight: Flight;
+  readonly probability: number | null;
+  readonly verdict: RuleVerdict;
+  /** What was done to the packet; absent where nothing was. */
+  readonly effect?: string;
+}
+
+const NEXT: RuleVerdict = { kind: 'next' };
+
+/** A packet on its way through the statements of a rule. */
+interface Step {
+  readonly flight: Flight;
+  readonly probability: number | null;
+  readonly effect?: string;
+}
+
+/** Evaluates a rule for a packet: one outcome, or several where that hangs on chance or nobody can tell. */
+export function evaluateRule(
+  rule: Rule,
+  flight: Flight,
+  end: NatEnd | undefined,
+  context: EvaluationContext,
+): readonly RuleOutcome[] {
+  return runFrom(rule.statements, 0, { flight, probability: 1 }, end, context);
+}
+
+function runFrom(
+  statements: readonly Statement[],
+  start: number,
+  begin: Step,
+  end: NatEnd | undefined,
+  context: EvaluationContext,
+): readonly RuleOutcome[] {
+  let step = begin;
+  for (let at = start; at < statements.length; at++) {
+    const statement = statements[at];
+    if (statement === undefined) break;
+    const results = runStatement(statement, step, end, context);
+    const [only] = results;
+    if (results.length === 1 && only !== undefined) {
+      if ('verdict' in only) return [only];
+      step = only;
+      continue;
+    }
+    // whatever the answer, nothing comes of it
+    if (statements.slice(at).every(isHarmless)) return [{ ...step, verdict: NEXT }];
+    return results.flatMap((result) =>
+      'verdict' in result ? [result] : runFrom(statements, at + 1, result, end, context),
+    );
+  }
+  return [{ ...step, verdict: NEXT }];
+}
+
+/** True for statements that ask, or note something that no packet's way hangs on. */
+function isHarmless(statement: Statement): boolean {
+  const { kind } = statement;
+  if (kind === 'unknown') return statement.only === 'match';
+  return kind === 'counter' || kind === 'log' || kind === 'match' || kind === 'limit' || kind === 'dynamic-set';
+}
+
+type Result = Step | RuleOutcome;
+
+function runStatement(
+  statement: Statement,
+  step: Step,
+  end: NatEnd | undefined,
+  context: EvaluationContext,
+): readonly Result[] {
+  const { flight, probability } = step;
+  const unknown = (why: string): readonly Result[] => [{ ...step, verdict: { kind: 'unknown', why } }];
+  switch (statement.kind) {
+    case 'counter':
+    case 'log':
+    case 'dynamic-set':
+      return [step];
+    case 'match':
+      return evaluateMatch(statement, flight, context).flatMap((answer): readonly Result[] => {
+        const share = both(probability, answer.probability);
+        if (answer.content === UNKNOWN) return eitherWay(step);
+        return answer.content ? [{ ...step, probability: share }] : [{ ...step, probability: share, verdict: NEXT }];
+      });
+    case 'limit':
+      return eitherWay(step);
+    case 'verdict':
+      return [{ ...step, verdict: ruleVerdict(statement.verdict) }];
+    case 'vmap': {
+      const elements = verdictElements(statement.map, context);
+      return evaluate(statement.key, flight, context).map((key) => {
+        const element = elements === undefined ? UNKNOWN : findElement(elements, key.content);
+        return { ...step, probability: both(probability, key.probability), verdict: verdictOfElement(element) };
+      });
+    }
+    case 'nat':
+      return end === undefined
+        ? unknown('a translation at a hook that has none')
+        : natTargets(statement, end, flight, context).map((target) =>
+            applyTarget(step, end, target.content, both(probability, target.probability)),
+          );
+    case 'masquerade':
+    case 'redirect': {
+      if (end === undefined) return unknown(`${statement.kind} at a hook that has none`);
+      const { view } = context;
+      const address = statement.kind === 'masquerade' ? view.masqueradeAddress(flight) : view.redirectAddress(flight);
+      const ports =
+        statement.port === undefined ? [{ content: [], probability: 1 }] : firstChoice(statement.port, flight, context);
+      return ports.map((port) =>
+        applyTarget(step, end, [address, ...port.content], both(probability, port.probability)),
+      );
+    }
+    case 'reject':
+      return [{ ...step, verdict: { kind: 'reject', with: statement.with ?? 'port-unreachable' } }];
+    case 'notrack':
+      return [{ ...step, flight: { ...flight, tracking: { state: 'untracked', direction: 'original' } } }];
+    case 'set-meta':
+      if (statement.key !== 'mark') return unknown(`sets meta ${statement.key}`);
+      return evaluate(statement.value, flight, context).map((value): Result => {
+        const [mark] = value.content;
+        const share = both(probability, value.probability);
+        if (typeof mark !== 'bigint')
+          return { ...step, probability: share, verdict: { kind: 'unknown', why: 'sets a mark that nobody can tell' } };
+        const effect = `mark 0x${mark.toString(16)}`;
+        return { flight: { ...flight, mark: Number(mark) }, probability: share, effect };
+      });
+    case 'set-ct':
+      return setConnectionMark(statement, step, context);
+    case 'set-payload':
+      return statement.field === 'ip dscp' || statement.field === 'ip ttl' || statement.field === 'ip6 hoplimit'
+        ? [step]
+        : unknown(`sets ${statement.field}`);
+    case 'unknown':
+      return statement.only === 'match'
+        ? eitherWay(step)
+        : [
+            { ...step, probability: null, verdict: NEXT },
+            { ...step, probability: null, verdict: { kind: 'unknown', why: statement.text } },
+          ];
+    default: {
+      const never: never = statement;
+      return never;
+    }
+  }
+}
+
+/** It may hold or not, and nobody can tell. */
+function eitherWay(step: Step): readonly Result[] {
+  return [
+    { ...step, probability: null },
+    { ...step, probability: null, verdict: NEXT },
+  ];
+}
+
+function ruleVerdict(verdict: Verdict): RuleVerdict {
+  switch (verdict.kind) {
+    case 'continue':
+      return NEXT;
+    case 'queue':
+      return { kind: 'unknown', why: `hands packets to a program (queue ${verdict.number})` };
+    case 'jump':
+    case 'goto':
+      return { kind: verdict.kind, chain: verdict.chain };
+    default:
+      return { kind: verdict.kind };
+  }
+}
+
+function verdictOfElement(element: MapElement | undefined | typeof UNKNOWN): RuleVerdict {
+  if (element === undefined) return NEXT;
+  if (element === UNKNOWN) return { kind: 'unknown', why: 'a map of verdicts that nobody can look into' };
+  return isVerdict(element.value) ? ruleVerdict(element.value) : NEXT;
+}
+
+function verdictElements(
+  map: Extract<Statement, { readonly kind: 'vmap' }>['map'],
+  context: EvaluationContext,
+): readonly MapElement[] | undefined {
+  if (!('name' in map)) return map.elements;
+  const named = context.findSet(map.name);
+  return named !== undefined && 'value' in named ? named.elements : undefined;
+}
+
+function setConnectionMark(
+  { key, value }: Extract<Statement, { readonly kind: 'set-ct' }>,
+  step: Step,
+  context: EvaluationContext,
+): readonly Result[] {
+  const { flight, probability } = step;
+  const { tracking } = flight;
+  if (key !== 'mark') return [{ ...step, verdict: { kind: 'unknown', why: `sets ct ${key}` } }];
+  return evaluate(value, flight, context).map((outcome): Result => {
+    const [mark] = outcome.content;
+    const share = both(probability, outcome.probability);
+    if (typeof mark !== 'bigint' || tracking.connection === undefined) return { ...step, probability: share };
+    const connection = { ...tracking.connection, mark: Number(mark) };
+    return { ...step, probability: share, flight: { ...flight, tracking: { ...tracking, connection } } };
+  });
+}
+
+/** Ranges are drawn from by the kernel; the first of one stands for all, with a probability that nobody can tell. */
+function firstChoice(expression: Expression, flight: Flight, context: EvaluationContext): readonly Weighted<Values>[] {
+  if (expression.kind === 'literal' && expression.literal.kind === 'range') {
+    const first: Expression = { kind: 'literal', literal: expression.literal.from };
+    return evaluate(first, flight, context).map(({ content }) => ({ content, probability: null }));
+  }
+  return evaluate(expression, flight, context);
+}
+
+/** Address and port that packets are sent to; without an address, the one that they have. */
+function natTargets(
+  { address, port }: Extract<Statement, { readonly kind: 'nat' }>,
+  end: NatEnd,
+  flight: Flight,
+  context: EvaluationContext,
+): readonly Weighted<Values>[] {
+  const own = end === 'destination' ? flight.packet.destination : flight.packet.source;
+  const addresses = address === undefined ? certain([own.value]) : firstChoice(address, flight, context);
+  if (port === undefined) return addresses;
+  return addresses.flatMap((target) =>
+    firstChoice(port, flight, context).map((number) => ({
+      content: [target.content[0] ?? UNKNOWN, number.content[0] ?? UNKNOWN],
+      probability: both(target.probability, number.probability),
+    })),
+  );
+}
+
+/** Translates one end of a packet and of its connection. A map that holds no target leaves the packet alone. */
+function applyTarget(step: Step, end: NatEnd, target: Values, probability: number | null): RuleOutcome {
+  const [address, port] = target;
+  const { flight } = step;
+  const { connection } = flight.tracking;
+  if (address === ABSENT) return { ...step, probability, verdict: NEXT };
+  if (typeof address !== 'bigint' || port === UNKNOWN)
+    return {
+      ...step,
+      probability,
+      verdict: { kind: 'unknown', why: 'translates to an address or a port that nobody can tell' },
+    };
+  if (connection === undefined) return { ...step, probability, verdict: NEXT };
+  const family: Family = flight.packet.source.family;
+  const to = { family, value: address };
+  const number = typeof port === 'bigint' ? Number(port) : undefined;
+  const packet =
+    end === 'destination'
+      ? { ...flight.packet, destination: to, ...(number !== undefined && { destinationPort: number }) }
+      : { ...flight.packet, source: to, ...(number !== undefined && { sourcePort: number }) };
+  const changed = translated(connection, end, { source: to, ...(number !== undefined && { sourcePort: number }) });
+  return {
+    flight: { ...flight, packet, tracking: { ...flight.tracking, connection: changed } },
+    probability,
+    verdict: { kind: 'accept' },
+    effect: `${end === 'destination' ? 'destination' : 'source'} translated: ${formatPacket(packet)}`,
+  };
+}

@@ -1,0 +1,41 @@
+import type { Chain, NamedMap, NamedSet, Rule, Table } from '../../netfilter/node.ts';
+import type { Tracking } from './connection.ts';
+import type { Packet } from './packet.ts';
+import type { Value } from './value.ts';
+
+/** A packet on its way through the kernel of one namespace, with what the kernel knows of it. */
+export interface Flight {
+  readonly packet: Packet;
+  readonly mark: number;
+  readonly tracking: Tracking;
+  /** Absent for packets that begin here. */
+  readonly inputDevice?: string;
+  /** Absent before they are routed, and of those that end here. */
+  readonly outputDevice?: string;
+}
+
+/** What rules ask the rest of the kernel. */
+export interface KernelView {
+  /** The type of interface (ARPHRD_*), index and group of a device. */
+  device(name: string): { readonly index: number; readonly type: number; readonly group: number } | undefined;
+  /** What `fib SELECTORS RESULT` gives. */
+  fib(selectors: readonly string[], result: 'oif' | 'oifname' | 'type', flight: Flight): Value;
+  /** The address that masquerade gives to packets that leave by the output device; UNKNOWN where nobody can tell. */
+  masqueradeAddress(flight: Flight): Value;
+  /** The address that redirect sends packets to. */
+  redirectAddress(flight: Flight): Value;
+}
+
+/** A rule that matched and did something, or that nobody can tell of. */
+export interface RuleStep {
+  readonly table: Table;
+  readonly chain: Chain;
+  readonly rule: Rule;
+  readonly effect: string;
+}
+
+/** Where expressions of a rule are evaluated. */
+export interface EvaluationContext {
+  readonly view: KernelView;
+  findSet(name: string): NamedSet | NamedMap | undefined;
+}

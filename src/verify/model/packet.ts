@@ -1,0 +1,87 @@
+import { type Address, formatAddress, sameAddress } from '../../address/address.ts';
+import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
+
+/** An IP packet, as far as its way hangs on it. */
+export interface Packet {
+  /** IANA number. */
+  readonly protocol: number;
+  readonly source: Address;
+  readonly destination: Address;
+  /** Of protocols that have ports; of echo requests and replies, which conntrack tells apart by it, the identifier. */
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+  readonly tcpFlags?: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+  /** Bytes, the IP header included. */
+  readonly length: number;
+  readonly hopLimit: number;
+  readonly dontFragment: boolean;
+}
+
+/** Who speaks to whom: what conntrack knows a connection's direction by. */
+export interface Tuple {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+}
+
+const WITH_PORTS: ReadonlySet<number> = new Set([
+  PROTOCOL_NUMBERS.tcp,
+  PROTOCOL_NUMBERS.udp,
+  PROTOCOL_NUMBERS.sctp,
+  33,
+  136,
+]);
+
+/** True for protocols that have ports: TCP, UDP, SCTP, DCCP, UDP-Lite. */
+export function hasPorts(protocol: number): boolean {
+  return WITH_PORTS.has(protocol);
+}
+
+export function tupleOf({ source, destination, sourcePort, destinationPort }: Packet): Tuple {
+  return {
+    source,
+    destination,
+    ...(sourcePort !== undefined && { sourcePort }),
+    ...(destinationPort !== undefined && { destinationPort }),
+  };
+}
+
+/** The tuple of the answer. */
+export function reversed({ source, destination, sourcePort, destinationPort }: Tuple): Tuple {
+  return {
+    source: destination,
+    destination: source,
+    ...(destinationPort !== undefined && { sourcePort: destinationPort }),
+    ...(sourcePort !== undefined && { destinationPort: sourcePort }),
+  };
+}
+
+export function sameTuple(left: Tuple, right: Tuple): boolean {
+  return (
+    sameAddress(left.source, right.source) &&
+    sameAddress(left.destination, right.destination) &&
+    left.sourcePort === right.sourcePort &&
+    left.destinationPort === right.destinationPort
+  );
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(PROTOCOL_NUMBERS).map(([name, number]) => [number, name]),
+);
+
+/** `tcp 10.244.1.2:40000 → 10.96.0.1:443`. */
+export function formatPacket(packet: Packet): string {
+  const { protocol, source, destination, sourcePort, destinationPort } = packet;
+  const ports = hasPorts(protocol);
+  const from = endText(source, ports ? sourcePort : undefined);
+  return `${NAMES.get(protocol) ?? `protocol ${protocol}`} ${from} → ${endText(destination, ports ? destinationPort : undefined)}`;
+}
+
+function endText(address: Address, port: number | undefined): string {
+  const text = formatAddress(address);
+  if (port === undefined) return text;
+  return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
+}
