@@ -51,7 +51,13 @@ export class ServiceHealthServers implements Disposable {
     const server = createServer((_request, response) => {
       const { service, localEndpoints } = this.#servers.get(port)?.health ?? health;
       const [namespace, name] = service.split('/');
-      response.writeHead(localEndpoints > 0 ? 200 : 503, { 'content-type': 'application/json', connection: 'close' });
+      response.writeHead(localEndpoints > 0 ? 200 : 503, {
+        'content-type': 'application/json',
+        'x-content-type-options': 'nosniff',
+        // for balancers that give a node its share by the number of its endpoints
+        'x-load-balancing-endpoint-weight': localEndpoints,
+        connection: 'close',
+      });
       response.end(`${JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy: true })}\n`);
     });
     server.on('error', (error) => {

@@ -139,5 +139,12 @@ function healthCheckOf(
 ): Pick<PlannedService, 'healthCheck'> {
   if (healthCheckNodePort === undefined || externalPolicy !== 'Local') return {};
   const ready = endpoints.filter((endpoint) => endpoint.ready && endpoint.node === node);
-  return { healthCheck: { port: healthCheckNodePort, localEndpoints: ready.length } };
+  // A pod of two families is one endpoint, and so is one whose ports stand in several slices.
+  const counts = FAMILIES.map((family) => distinctAddresses(ready, family));
+  return { healthCheck: { port: healthCheckNodePort, localEndpoints: Math.max(...counts) } };
+}
+
+function distinctAddresses(endpoints: readonly ServiceEndpoint[], family: Family): number {
+  const inFamily = endpoints.filter(({ address }) => address.family === family);
+  return new Set(inFamily.map(({ address }) => address.value)).size;
 }
