@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
-import { DEPLOYMENTS } from '../../src/kube/resource.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
+import { DEPLOYMENTS, ENDPOINT_SLICES, type KubeResource, NODES, PODS, SERVICES } from '../../src/kube/resource.ts';
+import { parseIptablesSave } from '../../src/netfilter/iptables/parse-iptables-save.ts';
+import { planRestore, withOwner } from '../../src/render/iptables/restore-plan.ts';
 import { IPTABLES_MISSING } from '../kernel/iptables-program.ts';
 import { ClusterLab, soon } from './cluster-lab.ts';
 
@@ -70,6 +75,29 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
       assert.match(rules(lab, 'node-1'), /--comment "default\/web:http cluster IP"/);
       await soon('our tables are gone', () => !/flatnet-services/.test(serviceTables(lab, 'node-1')));
       assertServed();
+    });
+
+    await t.test('which are those that `flatnet plan` prints, from what the API and the agent know', async () => {
+      const itemsOf = async <Kind extends KubeObject>(resource: KubeResource<Kind>) => {
+        const { group, version, kind } = resource;
+        const { items } = await lab.client.list(resource);
+        return items.map((item) => ({ ...item, apiVersion: group === '' ? version : `${group}/${version}`, kind }));
+      };
+      const items = [
+        ...(await itemsOf(NODES)),
+        ...(await itemsOf(PODS)),
+        ...(await itemsOf(SERVICES)),
+        ...(await itemsOf(ENDPOINT_SLICES)),
+      ];
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+      const config = path.join(lab.lab.user.directory, 'agent.yaml');
+      writeFileSync(config, lab.sh('node/node-1', 'cat /etc/flatnet/agent.yaml'));
+      for (const family of [4, 6] as const) {
+        const asked = ['--node', 'node-1', '--as', 'iptables', '--family', `${family}`, '-f', '-', '--config', config];
+        const { stdout, stderr } = lab.lab.user.run(['plan', ...asked], input);
+        const printed = withOwner(parseIptablesSave(stdout));
+        assert.equal(planRestore(parseIptablesSave(rules(lab, 'node-1', family)), printed), undefined, stderr);
+      }
     });
 
     await t.test('with endpoints that come and go', async () => {

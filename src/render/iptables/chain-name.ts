@@ -31,9 +31,18 @@ export function endpointChainName(
   return `KUBE-SEP-${digestOf(`${name}${protocol}${formatSocketAddress(endpoint)}`)}`;
 }
 
-/** Name of the chain of a host port, as kubelet made it for the pods that it wired itself. */
-export function hostPortChainName(pool: string, port: number): string {
-  return `KUBE-HP-${digestOf(`${pool} ${port}`)}`;
+/** A host port of a pod. */
+export interface HostPortIdentity {
+  /** `NAMESPACE/NAME` of the pod. */
+  readonly name: string;
+  readonly protocol: TransportProtocol;
+  readonly hostIP?: Address;
+  readonly hostPort: number;
+}
+
+/** Name of the chain of a host port: the prefix is the one that kubelet had, for the pods that it wired itself. */
+export function hostPortChainName({ name, protocol, hostIP, hostPort }: HostPortIdentity): string {
+  return `KUBE-HP-${digestOf(`${name} ${protocol} ${hostIP === undefined ? '' : formatAddress(hostIP)} ${hostPort}`)}`;
 }
 
 /** `10.244.0.7:80` or `[fd00::7]:80`. */

@@ -25,7 +25,8 @@ export function hostPortRules({ fronts, pools }: PlannedService, family: Family)
     const [endpoint] = pool?.endpoints ?? [];
     if (!isHostPort || front.family !== family || pool === undefined || endpoint === undefined) continue;
     const { protocol, port } = front;
-    const name = hostPortChainName(pool.id, port);
+    const hostIP = front.kind === 'address' ? { hostIP: front.address } : {};
+    const name = hostPortChainName({ name: front.name, protocol, hostPort: port, ...hostIP });
     const text = comment(`${front.name} hostport ${port}`);
     entries.push({
       ...(front.kind === 'address' && { destination: exactly(front.address) }),
