@@ -43,8 +43,8 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   /** Stores an object as it is, with none of what the API checks and adds. */
-  put(plural: 'nodes' | 'pods', object: KubeObject): void {
-    const definition = RESOURCES.find((resource) => resource.plural === plural && resource.group === '');
+  put(plural: 'nodes' | 'pods' | 'services' | 'endpointslices', object: KubeObject): void {
+    const definition = RESOURCES.find((resource) => resource.plural === plural);
     if (definition === undefined) throw new TypeError(`no resource ${plural}`);
     const metadata = { uid: crypto.randomUUID(), creationTimestamp: new Date().toISOString(), ...object.metadata };
     this.#store.put(this.#store.collection(definition), JSON.parse(JSON.stringify({ ...object, metadata })));

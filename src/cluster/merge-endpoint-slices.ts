@@ -9,10 +9,16 @@ import type { ServiceEndpoint } from './cluster-state.ts';
  */
 export function mergeEndpointSlices(slices: readonly ClusterEndpointSlice[]): readonly ServiceEndpoint[] {
   const sorted = [...slices].sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));
-  const endpoints = sorted.flatMap((slice) => slice.endpoints);
+  const [only] = sorted;
+  // Most services have one slice in a family: its endpoints needn't be kept twice.
+  const endpoints = only !== undefined && sorted.length === 1 ? only.endpoints : sorted.flatMap(endpointsOf);
   const byAddress = Map.groupBy(endpoints, ({ address }) => formatAddress(address));
   if (byAddress.size === endpoints.length) return endpoints;
   return [...byAddress.values()].flatMap((entries) => (entries.length === 1 ? entries : withoutRepeats(entries)));
+}
+
+function endpointsOf({ endpoints }: ClusterEndpointSlice): readonly ServiceEndpoint[] {
+  return endpoints;
 }
 
 /** Entries of one address, each left with the ports for which it is the best. */

@@ -41,6 +41,12 @@ export class MessageBuilder {
     return this;
   }
 
+  /** Gives its buffer back at once, for whatever still refers to it; nothing can be added any more. */
+  release(): void {
+    this.reset();
+    this.#bytes.buffer.transfer(0);
+  }
+
   /** Forgets all messages from the `count`-th on, ended or not. */
   truncate(count: number): this {
     this.#length = this.#starts[count] ?? this.#length;

@@ -96,8 +96,12 @@ export class RulesetSession implements Disposable {
 
   /** As `apply`, with the kernel's work done off the JavaScript thread. */
   async applyAsync(changes: readonly TableChange[]): Promise<void> {
-    for (const { encoder, part } of this.#transactions(changes))
-      this.#check(await this.#socket.exchangeAsync(encoder.builder), encoder, part);
+    for (const { encoder, part } of this.#transactions(changes)) {
+      const failures = await this.#socket.exchangeAsync(encoder.builder);
+      // The call that took them keeps hold of a load's megabytes until the next one of its kind.
+      encoder.builder.release();
+      this.#check(failures, encoder, part);
+    }
   }
 
   /** The transactions that changes are carried out in, one after the other: each is made when the one before is done. */
