@@ -2,7 +2,7 @@ import type { ClusterFinding } from '../cluster/cluster-finding.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { Conflict } from '../plan/conflict.ts';
-import { describeConflict } from '../plan/conflict.ts';
+import { conflictError, describeConflict } from '../plan/conflict.ts';
 import type { Finding } from '../plan/finding.ts';
 import type { AgentLogger } from './agent-logger.ts';
 import type { Readiness } from './readiness.ts';
@@ -86,7 +86,13 @@ export class FindingReporter {
     const others = findings.filter((finding) => finding.severity === 'warning' && !isAboutForwarding(finding));
     if (refusals.length > 0) readiness.set('plan', 'failed', join(refusals));
     else readiness.set('plan', others.length === 0 ? 'ok' : 'warning', join(others));
-    readiness.set('ranges', conflicts.length === 0 ? 'ok' : 'failed', conflicts.map(describeConflict).join('; '));
+    if (conflicts.length === 0) readiness.set('ranges', 'ok');
+    else
+      readiness.set(
+        'ranges',
+        'failed',
+        withRemedy(conflicts.map(describeConflict).join('; '), conflictError(conflicts).remedy),
+      );
     readiness.set('forwarding', forward.length === 0 ? 'ok' : 'warning', join(forward));
   }
 }

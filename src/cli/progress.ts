@@ -13,11 +13,12 @@ export class ProgressLine {
 
   show({ stage, done, total }: LabProgress): void {
     const text = `${stage} ${done}/${total}`;
+    const isComplete = done === total && total > 0;
     if (text === this.#shown) return;
     if (this.#stream.isTTY) this.#stream.write(`\r\x1b[K${text}`);
-    else if (done === total && !this.#complete.has(stage)) this.#stream.write(`${text}\n`);
+    else if (isComplete && !this.#complete.has(stage)) this.#stream.write(`${text}\n`);
     else return;
-    if (done === total) this.#complete.add(stage);
+    if (isComplete) this.#complete.add(stage);
     this.#shown = text;
   }
 
