@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { ClusterChanges } from '../cluster/live-cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
@@ -9,8 +10,8 @@ import type { HostFacts } from '../plan/host-facts.ts';
 import type { PeerDirectory } from '../plan/peer-directory.ts';
 import { planStaleFlows } from '../plan/service/plan-conntrack.ts';
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
-import { nodeLocation, planServiceNamed, planServices } from '../plan/service/plan-services.ts';
-import type { PlannedService } from '../plan/service/service-plan.ts';
+import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
+import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
 import type { ServiceChange } from '../render/service/service-table.ts';
 import { ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
@@ -33,6 +34,8 @@ export interface ServiceReconcilerOptions {
   readonly onPlanned: (services: ReadonlyMap<string, PlannedService>) => void;
 }
 
+/** Services and endpoints that a turn of the event loop plans, renders and brings into the kernel: some milliseconds. */
+const PIECE = 800;
 /** Services that change at once, from which it counts as a load. */
 const LOAD = 500;
 
@@ -60,37 +63,71 @@ export class ServiceReconciler {
   }
 
   /**
-   * Plans everything and brings the kernel to it. Until the API has listed all services, what a former agent has left
-   * stays in force.
+   * Plans everything and brings the kernel to it, piece by piece, so that neither a first load nor a look at ten thousand
+   * services that haven't changed keeps others waiting. Until the API has listed all services, what a former agent has
+   * left stays in force; it is compared as a whole.
    */
   async reconcile(facts: HostFacts, directory: PeerDirectory): Promise<readonly ChangeResult[]> {
-    const { kernel, node, configuration, cluster, attachments } = this.#options;
+    const { kernel, cluster } = this.#options;
     if (!cluster.servicesSynced) return [];
     cluster.takeChanges();
+    const found = this.#trusted ? [] : kernel.readServiceTables();
+    const isEmpty = found.length === 0 && !this.#planned;
+    const isPieceful = this.#trusted || isEmpty;
+    if (!this.#planned) this.#tables.adopt(found);
+    this.#planned = true;
+    const results: ChangeResult[] = [];
+    try {
+      const surroundings = this.#surroundings(facts, directory);
+      for (const piece of this.#pieces()) {
+        const { tables, services } = this.#tables.change(piece, surroundings);
+        this.#unfollowed.push(...services);
+        if (isPieceful) results.push(...(await this.#applyTables(tables)));
+        await nextTurn();
+      }
+      this.#tables.forgetAdopted();
+      if (!isPieceful) results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
+      this.#follow();
+    } catch (error) {
+      if (!isFlatnetError(error)) throw error;
+      results.push({ change: { kind: 'change-tables', changes: [] }, error });
+    }
+    return results;
+  }
+
+  #surroundings(facts: HostFacts, directory: PeerDirectory): ServiceSurroundings {
+    const { node, configuration, cluster } = this.#options;
     const { nodePortAddresses } = configuration;
-    const plan = planServices({
+    return planSurroundings({
       node,
       cluster: cluster.state,
       configuration: configuration.cluster,
       facts,
-      attachments: attachments(),
       settings: nodePortAddresses === undefined ? {} : { nodePortAddresses },
       directory,
     });
-    const found = this.#trusted ? undefined : kernel.readServiceTables();
-    if (found !== undefined && !this.#planned) this.#tables.adopt(found);
-    const { tables, services } = this.#tables.replace(plan);
-    this.#planned = true;
-    this.#unfollowed.push(...services);
-    const changes = found === undefined ? tables : diffTables(found, this.#tables.tables);
-    const change = { kind: 'change-tables', changes } as const;
-    try {
-      await this.#apply(changes);
-      return changes.length === 0 ? [] : [{ change }];
-    } catch (error) {
-      if (!isFlatnetError(error)) throw error;
-      return [{ change, error }];
+  }
+
+  /** All services and host ports, and those that are gone, some at a time; at least one piece, for the surroundings. */
+  *#pieces(): Generator<readonly (readonly [string, PlannedService | undefined])[]> {
+    const { cluster, node, attachments } = this.#options;
+    const location = nodeLocation(cluster.state, node);
+    const hostPorts = new Map(attachments().map((attachment) => [portMappingKey(attachment), attachment]));
+    const keys = new Set([...this.#tables.services.keys(), ...cluster.state.services.keys(), ...hostPorts.keys()]);
+    let piece: (readonly [string, PlannedService | undefined])[] = [];
+    let weight = 0;
+    for (const key of keys) {
+      const attachment = hostPorts.get(key);
+      const planned =
+        attachment === undefined ? planServiceNamed(cluster.state, key, location) : planPortMappings(attachment);
+      piece.push([key, planned]);
+      weight += 1 + (planned?.pools.reduce((sum, { endpoints }) => sum + endpoints.length, 0) ?? 0);
+      if (weight < PIECE) continue;
+      yield piece;
+      piece = [];
+      weight = 0;
     }
+    yield piece;
   }
 
   /** Carries out what the API has said of services since. @throws FlatnetError, and the whole is to be reconciled */
@@ -123,16 +160,20 @@ export class ServiceReconciler {
   async #change(changed: Iterable<readonly [string, PlannedService | undefined]>): Promise<void> {
     const { tables, services } = this.#tables.change(changed);
     this.#unfollowed.push(...services);
-    await this.#apply(tables);
+    await this.#applyTables(tables);
+    this.#follow();
   }
 
-  async #apply(tables: readonly TableChange[]): Promise<void> {
+  /** @returns what was done, without the elements, which may be very many */
+  async #applyTables(tables: readonly TableChange[]): Promise<readonly ChangeResult[]> {
     const { kernel } = this.#options;
     this.#trusted = false;
     if (tables.length > 0) await kernel.applyTables(tables);
     this.#trusted = true;
-    if (tables.length > 0) kernel.applySysctls(this.#tables.sysctls);
-    this.#follow();
+    if (tables.length === 0) return [];
+    kernel.applySysctls(this.#tables.sysctls);
+    const changes = tables.map((change) => ('elements' in change ? { ...change, elements: [] } : change));
+    return [{ change: { kind: 'change-tables', changes } }];
   }
 
   /** What follows from changes once the tables are right, and no new flow can go astray any more. */

@@ -39,10 +39,14 @@ export class ServiceTable {
     this.#family = family;
   }
 
-  /** Takes the numbers of a table that is there already for the pools of the next change. */
+  /** Takes the numbers of a table that is there already for pools that are new from now on. */
   adopt(table: Table): void {
     this.#found = new FoundTable(table);
     this.#pools.classes.adopt(this.#found.classes);
+  }
+
+  forgetAdopted(): void {
+    this.#found = undefined;
   }
 
   /** The steps, of one transaction, from the table as it was to the one with these changes; a cost of the changes alone. */
@@ -51,7 +55,6 @@ export class ServiceTable {
     for (const change of services) this.#changeService(change, elements);
     this.#fronts.settle((pool) => this.#pools.markOf(pool), elements);
     this.#hairpins.settle(elements);
-    this.#found = undefined;
     const before = this.#frame;
     const after = this.#frameOf(surroundings);
     this.#frame = after;

@@ -35,21 +35,30 @@ export class ServiceTables {
     }
   }
 
+  /** The first load is over: what was found has served. */
+  forgetAdopted(): void {
+    for (const family of FAMILIES) this.#tables[family].forgetAdopted();
+  }
+
   /** Goes over to another plan. */
   replace({ services, surroundings }: ServicePlan): RenderedServiceChange {
     const gone = [...this.#services.keys()].filter((key) => !services.has(key));
-    const changed = new Map<string, PlannedService | undefined>([
-      ...gone.map((key) => [key, undefined] as const),
-      ...services,
-    ]);
-    if (!isDeepStrictEqual(this.#surroundings, surroundings)) this.#surroundings = surroundings;
-    return this.change(changed);
+    const rendered = this.change([...gone.map((key) => [key, undefined] as const), ...services], surroundings);
+    this.forgetAdopted();
+    return rendered;
   }
 
-  /** Goes over to other plans of some services; undefined removes one. Nothing is done before there was a whole plan. */
-  change(changed: Iterable<readonly [string, PlannedService | undefined]>): RenderedServiceChange {
-    const surroundings = this.#surroundings;
+  /**
+   * Goes over to other plans of some services; undefined removes one.
+   * @param surroundings where they may have changed; nothing is done before they are known
+   */
+  change(
+    changed: Iterable<readonly [string, PlannedService | undefined]>,
+    surroundings = this.#surroundings,
+  ): RenderedServiceChange {
     if (surroundings === undefined) return { tables: [], services: [] };
+    if (!isDeepStrictEqual(this.#surroundings, surroundings)) this.#surroundings = surroundings;
+    const known = this.#surroundings ?? surroundings;
     const services: ServiceChange[] = [];
     for (const [key, after] of changed) {
       const before = this.#services.get(key);
@@ -58,7 +67,7 @@ export class ServiceTables {
       if (after === undefined) this.#services.delete(key);
       else this.#services.set(key, after);
     }
-    return { tables: FAMILIES.flatMap((family) => this.#tables[family].change(services, surroundings)), services };
+    return { tables: FAMILIES.flatMap((family) => this.#tables[family].change(services, known)), services };
   }
 
   get services(): ReadonlyMap<string, PlannedService> {
