@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FAMILIES, type Family } from '../address/family.ts';
 import type { Attachment } from '../cni/attachment.ts';
-import { describeError, FlatnetError } from '../error/flatnet-error.ts';
+import { describeError, FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
 import type { ChangeResult } from '../kernel/change-applier.ts';
 import { restoreIptables, saveIptables } from '../kernel/iptables-program.ts';
 import { diffTables } from '../netfilter/diff-tables.ts';
@@ -21,7 +22,13 @@ import { deleteStaleFlows } from './stale-flow-deletion.ts';
 
 type ServiceChange = readonly [string, PlannedService | undefined];
 
+export interface IptablesServiceReconcilerOptions extends ServiceReconcilerOptions {
+  readonly kernel: ServiceReconcilerOptions['kernel'] & Pick<HostKernel, 'tablesChangedByOthers'>;
+}
+
 const NO_RULES: IptablesRuleset = { tables: [] };
+/** Reconciliations after which the rules are read once more: nothing tells of changes to those of legacy iptables. */
+const READ_EVERY = 10;
 
 /**
  * Keeps services as kube-proxy's iptables rules, for hosts where something relies on these: by the programs iptables-save
@@ -29,12 +36,13 @@ const NO_RULES: IptablesRuleset = { tables: [] };
  * twice at once.
  */
 export class IptablesServiceReconciler {
-  readonly #options: ServiceReconcilerOptions;
+  readonly #options: IptablesServiceReconcilerOptions;
   /** The rules that were last loaded; absent where somebody else may have changed them. */
   #loaded: Readonly<Record<Family, IptablesRuleset>> | undefined;
   #plan: ServicePlan | undefined;
+  #untilRead = READ_EVERY;
 
-  constructor(options: ServiceReconcilerOptions) {
+  constructor(options: IptablesServiceReconcilerOptions) {
     this.#options = options;
   }
 
@@ -62,8 +70,8 @@ export class IptablesServiceReconciler {
       settings: nodePortAddresses === undefined ? {} : { nodePortAddresses },
       directory,
     });
-    this.#loaded = undefined;
-    await this.#follow(plan);
+    if (--this.#untilRead <= 0) this.distrust();
+    await this.#follow({ ...plan, services: withUnchanged(plan.services, this.#plan?.services) });
     // What an agent in mode nft has left comes second to these rules, and is in nobody's care.
     const changes = diffTables(kernel.readServiceTables(), []);
     if (changes.length === 0) return [];
@@ -109,6 +117,16 @@ export class IptablesServiceReconciler {
     if (differs) await this.#follow({ ...this.#plan, services });
   }
 
+  #tablesChanged(): boolean {
+    try {
+      return this.#options.kernel.tablesChangedByOthers();
+    } catch (error) {
+      // a load is under way on the socket
+      if (isFlatnetError(error, 'unavailable')) return true;
+      throw error;
+    }
+  }
+
   async #follow(plan: ServicePlan): Promise<void> {
     const { kernel, configuration, onPlanned } = this.#options;
     const { clusterPrefixes } = configuration.cluster;
@@ -116,9 +134,12 @@ export class IptablesServiceReconciler {
       4: withOwner(renderServiceRuleset(plan, 4, clusterPrefixes)),
       6: withOwner(renderServiceRuleset(plan, 6, clusterPrefixes)),
     };
-    const loaded = this.#loaded;
+    const loaded = this.#tablesChanged() ? undefined : this.#loaded;
     this.#loaded = undefined;
+    if (loaded === undefined) this.#untilRead = READ_EVERY;
     for (const family of FAMILIES) await bring(family, loaded?.[family], desired[family]);
+    // What iptables-restore has changed counts as others' doing, and is known.
+    this.#tablesChanged();
     this.#loaded = desired;
     kernel.applySysctls(serviceSysctls(plan.surroundings));
     const before = this.#plan?.services ?? new Map<string, PlannedService>();
@@ -128,6 +149,20 @@ export class IptablesServiceReconciler {
     if (stale.length > 0) deleteStaleFlows(kernel.flows, stale);
     onPlanned(plan.services);
   }
+}
+
+/** The same plans, those that are as they were being the very same: they need no rendering and no look. */
+function withUnchanged(
+  services: ReadonlyMap<string, PlannedService>,
+  before: ReadonlyMap<string, PlannedService> | undefined,
+): ReadonlyMap<string, PlannedService> {
+  if (before === undefined) return services;
+  return new Map(
+    Array.from(services, ([key, planned]) => {
+      const known = before.get(key);
+      return [key, isDeepStrictEqual(known, planned) ? (known ?? planned) : planned];
+    }),
+  );
 }
 
 /** Brings a family's rules from those that are known to be there, or else are read, to the desired ones. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Address, formatAddress } from '../../address/address.ts';
 import type { TransportProtocol } from '../../address/protocol.ts';
 
@@ -15,8 +15,8 @@ export interface ServicePortIdentity {
  */
 export type ServiceChainRole = 'SVC' | 'SVL' | 'EXT' | 'FW';
 
-/** Characters that are kept of a digest: with its prefix a name fits in the 28 that iptables allows. */
-const DIGEST_CHARACTERS = 16;
+/** Bytes that are kept of a digest: with its prefix their 16 characters fit in the 28 that iptables allows. */
+const DIGEST_BYTES = 10;
 
 /** Name of a chain of a service port, as kube-proxy makes it: `KUBE-SVC-YK2SNH4V42VSDWIJ`. */
 export function serviceChainName(role: ServiceChainRole, { name, protocol }: ServicePortIdentity): string {
@@ -52,13 +52,13 @@ export function formatSocketAddress(endpoint: { readonly address: Address; reado
 }
 
 function digestOf(text: string): string {
-  return base32(createHash('sha256').update(text).digest()).slice(0, DIGEST_CHARACTERS);
+  return base32(hash('sha256', text, 'buffer').subarray(0, DIGEST_BYTES));
 }
 
 /** RFC 4648, section 6. */
 const BASE32_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** The first characters of the Base 32 form: five bits each, as far as the bytes go. */
+/** The Base 32 form of a multiple of five bytes. */
 function base32(bytes: Uint8Array): string {
   let text = '';
   let bits = 0;

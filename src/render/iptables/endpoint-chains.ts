@@ -6,10 +6,22 @@ import { MARK_MASQUERADE } from './base-rules.ts';
 import { endpointChainName, formatSocketAddress, type ServicePortIdentity } from './chain-name.ts';
 import { exactly, jump, match, ofProtocol, option } from './iptables-rule.ts';
 
+/** An endpoint with the name of its chain. */
+export interface NamedEndpoint {
+  readonly endpoint: PoolEndpoint;
+  readonly name: string;
+}
+
+/** Names are digests, and so dear: each is made once. */
+export function nameEndpoints(identity: ServicePortIdentity, { endpoints }: ServicePool): readonly NamedEndpoint[] {
+  return endpoints.map((endpoint) => ({ endpoint, name: endpointChainName(identity, endpoint) }));
+}
+
 /** Rules that choose among a pool's endpoints: the one that the client had before, or else any by lot. */
-export function choosingRules(identity: ServicePortIdentity, pool: ServicePool): readonly IptablesRule[] {
-  const { endpoints, affinityTimeout } = pool;
-  const targets = endpoints.map((endpoint) => ({ endpoint, name: endpointChainName(identity, endpoint) }));
+export function choosingRules(
+  targets: readonly NamedEndpoint[],
+  { affinityTimeout }: ServicePool,
+): readonly IptablesRule[] {
   const returning =
     affinityTimeout === undefined
       ? []
@@ -27,10 +39,9 @@ export function choosingRules(identity: ServicePortIdentity, pool: ServicePool):
 /** The chain of one endpoint. Who reaches himself there is masqueraded, or the answer would not come back this way. */
 export function endpointChain(
   identity: ServicePortIdentity,
-  endpoint: PoolEndpoint,
+  { endpoint, name }: NamedEndpoint,
   hasAffinity: boolean,
 ): IptablesChain {
-  const name = endpointChainName(identity, endpoint);
   const remembering = hasAffinity ? [recent(name, endpoint, ['set'])] : [];
   return {
     name,
@@ -47,9 +58,19 @@ export function endpointChain(
 
 /** True for one of `remaining` packets; of the last one nothing is asked. */
 function lot(remaining: number): readonly IptablesMatch[] {
-  if (remaining <= 1) return [];
-  return [match('statistic', option('mode', 'random'), option('probability', formatProbability(1 / remaining)))];
+  if (remaining <= 1) return NO_LOT;
+  let found = LOTS.get(remaining);
+  if (found === undefined) {
+    const probability = formatProbability(1 / remaining);
+    found = [match('statistic', option('mode', 'random'), option('probability', probability))];
+    LOTS.set(remaining, found);
+  }
+  return found;
 }
+
+/** The same for every service. */
+const NO_LOT: readonly IptablesMatch[] = [];
+const LOTS = new Map<number, readonly IptablesMatch[]>();
 
 /** The kernel keeps probabilities in 31 bits (`xt_statistic`), and iptables-save prints what it keeps. */
 const PROBABILITY_STEPS = 2 ** 31;

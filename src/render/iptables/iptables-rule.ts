@@ -42,8 +42,11 @@ export function destinationPort(protocol: TransportProtocol, port: number): Ipta
 }
 
 export function jump(name: string, ...options: readonly IptablesOption[]): IptablesTarget {
-  return { kind: 'jump', name, options };
+  return { kind: 'jump', name, options: options.length === 0 ? NO_OPTIONS : options };
 }
+
+/** Rules are many, and most targets have none. */
+const NO_OPTIONS: readonly IptablesOption[] = [];
 
 export function within(prefix: Prefix): Negatable<AddressMatch> {
   return { value: { kind: 'prefix', prefix }, negated: false };

@@ -43,13 +43,17 @@ function tableOf({ tables }: IptablesRuleset, name: string): IptablesTable {
 }
 
 function restoreTable(name: string, present: IptablesTable, desired: IptablesTable): string {
-  const before = new Map(present.chains.map((chain) => [chain.name, chain]));
-  const after = new Map(desired.chains.map((chain) => [chain.name, chain]));
-  const changed = desired.chains.filter(
+  // Of very many chains most are the very same as those that were loaded before.
+  const [found, wanted] = [new Set(present.chains), new Set(desired.chains)];
+  const former = present.chains.filter((chain) => !wanted.has(chain));
+  const renewed = desired.chains.filter((chain) => !found.has(chain));
+  const before = new Map(former.map((chain) => [chain.name, chain]));
+  const after = new Map(renewed.map((chain) => [chain.name, chain]));
+  const changed = renewed.filter(
     (chain) => isMadeByUs(chain) && !sameRules(before.get(chain.name)?.rules, chain.rules),
   );
-  const stale = present.chains.filter((chain) => isRemovable(chain) && !after.has(chain.name));
-  const hooks = new Set([...before.keys(), ...after.keys()].filter((chain) => isHook(before, after, chain)));
+  const stale = former.filter((chain) => isRemovable(chain) && !after.has(chain.name));
+  const hooks = new Set([...former, ...renewed].filter(isHook).map((chain) => chain.name));
   const jumps = Array.from(hooks, (chain) => jumpChanges(chain, before.get(chain)?.rules, after.get(chain)?.rules));
   const lines = [
     ...jumps.flatMap(({ remove }) => remove),
@@ -80,12 +84,8 @@ function isRemovable(chain: IptablesChain): boolean {
 }
 
 /** The kernel's own chains have a policy. */
-function isHook(
-  before: ReadonlyMap<string, IptablesChain>,
-  after: ReadonlyMap<string, IptablesChain>,
-  name: string,
-): boolean {
-  return (before.get(name) ?? after.get(name))?.policy !== undefined;
+function isHook({ policy }: IptablesChain): boolean {
+  return policy !== undefined;
 }
 
 /** The jumps to our chains that a hook must lose and get; new ones come first, in their order. */
@@ -114,10 +114,11 @@ function jumpChanges(
 }
 
 function sameRules(left: readonly IptablesRule[] | undefined, right: readonly IptablesRule[]): boolean {
+  if (left === right) return true;
   if (left?.length !== right.length) return false;
   return left.every((rule, index) => {
     const other = right[index];
-    return other !== undefined && ruleText(rule) === ruleText(other);
+    return rule === other || (other !== undefined && ruleText(rule) === ruleText(other));
   });
 }
 

@@ -3,8 +3,8 @@ import { type Prefix, prefixContains } from '../../address/prefix.ts';
 import type { IptablesChain, IptablesRule, IptablesTarget } from '../../netfilter/iptables/node.ts';
 import type { ServicePool } from '../../plan/service/service-plan.ts';
 import { DROP, MARK_MASQUERADE, reject } from './base-rules.ts';
-import { endpointChainName, type ServiceChainRole, serviceChainName } from './chain-name.ts';
-import { choosingRules, endpointChain } from './endpoint-chains.ts';
+import { type ServiceChainRole, serviceChainName } from './chain-name.ts';
+import { choosingRules, endpointChain, nameEndpoints } from './endpoint-chains.ts';
 import { comment, destinationPort, exactly, isLocal, jump, ofProtocol, outside, within } from './iptables-rule.ts';
 import type { ServicePortView } from './service-port.ts';
 
@@ -118,22 +118,19 @@ function chainsOf(
 ): readonly IptablesChain[] {
   const { pools, external } = view;
   const policies = [pools.Cluster, pools.Local].filter((pool) => pool !== undefined);
-  const filled = policies.filter(({ endpoints }) => endpoints.length > 0);
-  const endpoints = new Map(
-    filled.flatMap((pool) =>
-      pool.endpoints.map((endpoint) => [endpointChainName(view, endpoint), { endpoint, pool }] as const),
-    ),
-  );
+  const filled = policies
+    .filter(({ endpoints }) => endpoints.length > 0)
+    .map((pool) => ({ pool, targets: nameEndpoints(view, pool) }));
+  const hasAffinity = filled.some(({ pool }) => pool.affinityTimeout !== undefined);
+  const endpoints = new Map(filled.flatMap(({ targets }) => targets.map((target) => [target.name, target] as const)));
   return [
     ...(external === undefined ? [] : [externalChain(view, external, surroundings)]),
     ...(isFiltered ? [firewallChain(view, surroundings)] : []),
-    ...filled.map((pool) => ({
+    ...filled.map(({ pool, targets }) => ({
       name: policyChain(view, pool),
-      rules: [...maskingRules(view, pool, surroundings), ...choosingRules(view, pool)],
+      rules: [...maskingRules(view, pool, surroundings), ...choosingRules(targets, pool)],
     })),
-    ...Array.from(endpoints.values(), ({ endpoint, pool }) =>
-      endpointChain(view, endpoint, pool.affinityTimeout !== undefined),
-    ),
+    ...Array.from(endpoints.values(), (target) => endpointChain(view, target, hasAffinity)),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Family } from '../../address/family.ts';
 import type { Prefix } from '../../address/prefix.ts';
 import type { IptablesChain, IptablesRule, IptablesRuleset } from '../../netfilter/iptables/node.ts';
@@ -14,10 +15,10 @@ import {
   POSTROUTING_CHAIN,
   servesLoopback,
 } from './base-rules.ts';
-import { hostPortRules } from './host-port-rules.ts';
+import { type HostPortRules, hostPortRules } from './host-port-rules.ts';
 import { comment, destinationPort, jump, ofProtocol } from './iptables-rule.ts';
 import { servicePorts } from './service-port.ts';
-import { servicePortRules } from './service-port-rules.ts';
+import { type PortSurroundings, type ServicePortRules, servicePortRules } from './service-port-rules.ts';
 
 /**
  * The services of a node as kube-proxy's iptables rules, in one family: the same chains by the same names, with the
@@ -37,10 +38,9 @@ export function renderServiceRuleset(
     ...(nodeAddress !== undefined && { nodeAddress }),
   };
   const planned = [...services];
-  const ports = planned
-    .flatMap(([, service]) => servicePorts(service, family))
-    .map((view) => servicePortRules(view, around));
-  const hostPorts = planned.map(([, service]) => hostPortRules(service, family));
+  const rendered = planned.map(([, service]) => renderService(service, family, around));
+  const ports = rendered.flatMap((service) => service.ports);
+  const hostPorts = rendered.map((service) => service.hostPorts);
   const hostPortEntries = hostPorts.flatMap(({ entries }) => entries);
   const hasLoopback = family === 4 && servesLoopback(surroundings.nodePortAddresses);
   return {
@@ -87,6 +87,30 @@ export function renderServiceRuleset(
       },
     ],
   };
+}
+
+interface RenderedService {
+  readonly around: PortSurroundings;
+  readonly ports: readonly ServicePortRules[];
+  readonly hostPorts: HostPortRules;
+}
+
+/** By planned service, so that one that stays as it is keeps its very rules, and a comparison need not look into them. */
+const known: Readonly<Record<Family, WeakMap<PlannedService, RenderedService>>> = {
+  4: new WeakMap(),
+  6: new WeakMap(),
+};
+
+function renderService(service: PlannedService, family: Family, around: PortSurroundings): RenderedService {
+  const found = known[family].get(service);
+  if (found !== undefined && isDeepStrictEqual(found.around, around)) return found;
+  const rendered = {
+    around,
+    ports: servicePorts(service, family).map((view) => servicePortRules(view, around)),
+    hostPorts: hostPortRules(service, family),
+  };
+  known[family].set(service, rendered);
+  return rendered;
 }
 
 function chain(name: string, rules: readonly IptablesRule[]): IptablesChain {
