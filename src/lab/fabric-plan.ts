@@ -146,8 +146,14 @@ function planInternet(lab: LabConfiguration): HostConnection {
   };
 }
 
-/** As Debian's systemd sets a host up: loose source checks; forwarding is left to whoever needs it. */
-const HOST_SYSCTLS: readonly Change[] = [sysctl('net.ipv4.conf.default.rp_filter', '2')];
+/**
+ * As Debian's systemd sets a host up: loose source checks; forwarding is left to whoever needs it. Nobody is asked for a
+ * router: each question would cost every other host of the subnet an entry of the table of neighbours.
+ */
+const HOST_SYSCTLS: readonly Change[] = [
+  sysctl('net.ipv4.conf.default.rp_filter', '2'),
+  sysctl('net.ipv6.conf.default.router_solicitations', '0'),
+];
 
 function connected(addresses: readonly InterfaceAddress[], mtu: number): Change[] {
   return [
