@@ -31,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ],
   ['lab list', { summary: 'list the labs of this user', load: async () => (await import('./lab-list.ts')).labList }],
   ['lab down', { summary: 'end a lab', load: async () => (await import('./lab-down.ts')).labDown }],
+  ['warm', { load: async () => (await import('./warm.ts')).warm }],
   ['lab keep', { load: async () => (await import('./lab-detached.ts')).labKeep }],
   ['lab init', { load: async () => (await import('./lab-init.ts')).labInit }],
   ['agent', { summary: "keep this host's part of the network", load: async () => (await import('./agent.ts')).agent }],
