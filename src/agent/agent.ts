@@ -19,7 +19,7 @@ import { serveCni } from './cni-endpoint.ts';
 import { FindingReporter } from './finding-reporter.ts';
 import { startHealthServer } from './health-server.ts';
 import { HostKernel } from './host-kernel.ts';
-import { IptablesServiceReconciler, removeServiceRules } from './iptables-service-reconciler.ts';
+import { dropServiceRules, IptablesServiceReconciler } from './iptables-service-reconciler.ts';
 import { MasqueradeFile } from './masquerade-file.ts';
 import { AgentMetrics } from './metrics.ts';
 import { NETWORK_NAME, publishNetwork } from './network-publication.ts';
@@ -67,7 +67,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const { clock, signal, log } = options;
   await using kernel = await HostKernel.open((error) => log.warn({}, describeError(error)));
   await kernel.claimTables(clock, signal, (owner) => log.info({ owner }, 'waiting for the former agent to end'));
-  if (options.configuration.serviceMode !== 'iptables') await removeServiceRules(kernel, log);
+  if (options.configuration.serviceMode !== 'iptables') await dropServiceRules(kernel, log);
   await new Agent(options, kernel).run();
 }
 

@@ -13,6 +13,7 @@ import type { TableListing } from '../kernel/nftables/ruleset-reader.ts';
 import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { HostKernel } from './host-kernel.ts';
+import { removeServiceRules } from './iptables-service-reconciler.ts';
 import { NETWORK_NAME } from './network-publication.ts';
 
 export interface CleanupOptions {
@@ -70,6 +71,7 @@ async function removeThrough(onError: (error: unknown) => void): Promise<readonl
   const changes = diffNetworks({ ...ownedOf(kernel.readHost()), tables: [] }, EMPTY_NETWORK);
   const failure = failureOf('clean up', await kernel.apply([{ changes }]));
   if (failure !== undefined) throw failure;
+  await removeServiceRules(kernel);
   return changes;
 }
 

@@ -145,7 +145,8 @@ export class IptablesServiceReconciler {
     const before = this.#plan?.services ?? new Map<string, PlannedService>();
     this.#plan = plan;
     const keys = new Set([...before.keys(), ...plan.services.keys()]);
-    const stale = [...keys].flatMap((key) => planStaleFlows(before.get(key), plan.services.get(key)));
+    const changed = [...keys].filter((key) => before.get(key) !== plan.services.get(key));
+    const stale = changed.flatMap((key) => planStaleFlows(before.get(key), plan.services.get(key)));
     if (stale.length > 0) deleteStaleFlows(kernel.flows, stale);
     onPlanned(plan.services);
   }
@@ -181,16 +182,23 @@ async function bring(family: Family, known: IptablesRuleset | undefined, desired
 
 /**
  * Removes the rules that an agent in mode iptables has left, told by their mark; without it no program is started. Those
- * that legacy iptables holds can't be seen this way. A failure is logged: what is left does no harm but to stay as it is.
+ * that legacy iptables holds can't be seen this way.
+ * @returns the families that had some
+ * @throws FlatnetError where iptables-restore fails or is gone
  */
-export async function removeServiceRules(kernel: Pick<HostKernel, 'hasChain'>, log: AgentLogger): Promise<void> {
-  for (const family of FAMILIES) {
-    if (!kernel.hasChain(family === 4 ? 'ip' : 'ip6', 'nat', OWNER_CHAIN)) continue;
-    try {
-      await bring(family, undefined, NO_RULES);
-      log.info({ family }, 'removed the iptables rules of services that a former agent has left');
-    } catch (error) {
-      log.warn({ family }, describeError(error));
-    }
+export async function removeServiceRules(kernel: Pick<HostKernel, 'hasChain'>): Promise<readonly Family[]> {
+  const families = FAMILIES.filter((family) => kernel.hasChain(family === 4 ? 'ip' : 'ip6', 'nat', OWNER_CHAIN));
+  for (const family of families) await bring(family, undefined, NO_RULES);
+  return families;
+}
+
+/** The same for an agent that starts: a failure is logged, as what is left does no more harm than to stay as it is. */
+export async function dropServiceRules(kernel: Pick<HostKernel, 'hasChain'>, log: AgentLogger): Promise<void> {
+  try {
+    const families = await removeServiceRules(kernel);
+    if (families.length > 0)
+      log.info({ families }, 'removed the iptables rules of services that a former agent has left');
+  } catch (error) {
+    log.warn({}, describeError(error));
   }
 }
