@@ -14,21 +14,31 @@ interface FoundPool {
   readonly members: ReadonlyMap<string, number>;
 }
 
+const FRONT_MAPS: readonly string[] = [
+  SERVICE_SETS.fronts,
+  SERVICE_SETS.insideFronts,
+  SERVICE_SETS.nodePorts,
+  SERVICE_SETS.localNodePorts,
+  SERVICE_SETS.insideNodePorts,
+  SERVICE_SETS.hostPorts,
+];
+
 /** Numbers, slots and classes in a table that a former agent has left, so that ours differs from it in little. */
 export class FoundTable {
   /** By chain. */
   readonly classes: ReadonlyMap<string, number>;
-  readonly #maps: ReadonlyMap<string, ReadonlyMap<string, MapElement>>;
+  /** Of the maps that are asked by key: those of fronts. */
+  readonly #fronts: ReadonlyMap<string, ReadonlyMap<string, MapElement>>;
   /** By pool number. */
   readonly #slots: ReadonlyMap<number, readonly PoolEndpoint[]>;
   readonly #members: ReadonlyMap<number, ReadonlyMap<string, number>>;
 
   constructor(table: Table) {
-    this.#maps = new Map(
-      table.maps.map(({ name, elements }) => [name, new Map(elements.map((one) => [elementKey(one), one]))]),
-    );
+    const elementsOf = (name: string) => table.maps.find((map) => map.name === name)?.elements ?? [];
+    const byKey = (name: string) => new Map(elementsOf(name).map((one) => [elementKey(one), one]));
+    this.#fronts = new Map(FRONT_MAPS.map((name) => [name, byKey(name)]));
     this.classes = new Map(
-      this.#elements(SURROUNDING_SETS.classes).flatMap(({ key, value }) =>
+      elementsOf(SURROUNDING_SETS.classes).flatMap(({ key, value }) =>
         isVerdict(value) && 'chain' in value ? [[value.chain, classOfMark(numberIn(key, 0))] as const] : [],
       ),
     );
@@ -40,13 +50,13 @@ export class FoundTable {
       slots.set(number, placed);
       placed[slot] = endpoint;
     };
-    for (const { key, value } of this.#elements(SERVICE_SETS.endpoints))
+    for (const { key, value } of elementsOf(SERVICE_SETS.endpoints))
       place(numberOfMark(numberIn(key, 0)), numberIn(key, 1), endpointIn(value));
-    const endpoints = this.#maps.get(SERVICE_SETS.members);
-    for (const { key, value } of this.#elements(SERVICE_SETS.choices)) {
+    const endpoints = byKey(SERVICE_SETS.members);
+    for (const { key, value } of elementsOf(SERVICE_SETS.choices)) {
       if (isVerdict(value)) continue;
       const number = numberOfMark(numberIn(key, 0));
-      const member = endpoints?.get(elementKey({ key: value }));
+      const member = endpoints.get(elementKey({ key: value }));
       const endpoint = member && endpointIn(member.value);
       place(number, numberIn(key, 1), endpoint);
       if (endpoint === undefined) continue;
@@ -60,14 +70,10 @@ export class FoundTable {
 
   /** The pool that a front led to, by the front's map and its key in there. */
   pool(map: string, key: readonly Literal[]): FoundPool | undefined {
-    const element = this.#maps.get(map)?.get(elementKey({ key }));
+    const element = this.#fronts.get(map)?.get(elementKey({ key }));
     if (element === undefined || isVerdict(element.value)) return undefined;
     const number = numberOfMark(numberIn(element.value, 0));
     return { number, slots: this.#slots.get(number) ?? [], members: this.#members.get(number) ?? new Map() };
-  }
-
-  #elements(map: string): readonly MapElement[] {
-    return [...(this.#maps.get(map)?.values() ?? [])];
   }
 }
 

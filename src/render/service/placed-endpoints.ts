@@ -13,6 +13,7 @@ export function placeEndpoints(
   before: readonly PoolEndpoint[],
   endpoints: readonly PoolEndpoint[],
 ): readonly PoolEndpoint[] {
+  if (before.length === endpoints.length && before.every((old, slot) => isSame(old, endpoints[slot]))) return endpoints;
   const wanted = new Map<string, PoolEndpoint>();
   for (const endpoint of endpoints) {
     const key = endpointKey(endpoint);
@@ -33,4 +34,8 @@ export function placeEndpoints(
   }
   const rest = Iterator.from(displaced.concat([...wanted.values()]));
   return slots.flatMap((endpoint) => endpoint ?? rest.next().value ?? []);
+}
+
+function isSame({ address, port }: PoolEndpoint, other: PoolEndpoint | undefined): boolean {
+  return other !== undefined && port === other.port && address.value === other.address.value;
 }
