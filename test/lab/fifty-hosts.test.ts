@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { readlinkSync } from 'node:fs';
+import { it } from 'node:test';
+import { NetlinkSocket } from '../../src/kernel/netlink/netlink-socket.ts';
+import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
+import { readNetworkState } from '../../src/kernel/network-state-reader.ts';
+import { ClusterLab } from './cluster-lab.ts';
+
+const HOSTS = 50;
+/** `gc_thresh3`, past which other namespaces of the machine get errors. */
+const NEIGHBOUR_LIMIT = 1024;
+
+/** A process in each network namespace of a lab, the fabric's, hosts' and pods'. */
+function namespacesOf(processes: readonly number[]): readonly number[] {
+  const found = new Map<string, number>();
+  for (const pid of processes) {
+    try {
+      found.set(readlinkSync(`/proc/${pid}/ns/net`), pid);
+    } catch {
+      // it has just ended
+    }
+  }
+  return [...found.values()];
+}
+
+function passingNeighbours(pid: number): number {
+  using namespace = NetworkNamespace.open(`/proc/${pid}/ns/net`);
+  using socket = NetlinkSocket.open('route', { namespace });
+  const { neighbours } = readNetworkState(socket, { namespace, sysctls: [] });
+  return Iterator.from(neighbours.rows()).reduce(
+    (count, { state }) => count + (state === 'permanent' || state === 'noarp' ? 0 : 1),
+    0,
+  );
+}
+
+it('fifty hosts hold the three rules, and share the table of neighbours', async (t) => {
+  const started = performance.now();
+  const lab = await ClusterLab.start(t, {
+    hosts: Array.from({ length: HOSTS }, (_, index) => ({ name: `node-${index + 1}` })),
+  });
+  t.diagnostic(
+    `${HOSTS} hosts with a pod each were ready after ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
+  assert.match(lab.lab.output, /hosts up \d+\/51[\s\S]*nodes ready 50\/50[\s\S]*pods ready 50\/50/);
+
+  const before = performance.now();
+  lab.assertVerified();
+  t.diagnostic(`verify took ${((performance.now() - before) / 1000).toFixed(1)} s`);
+
+  const namespaces = namespacesOf(lab.lab.processes);
+  assert.ok(namespaces.length > 2 * HOSTS, `${namespaces.length} namespaces were found`);
+  const count = namespaces.reduce((sum, pid) => sum + passingNeighbours(pid), 0);
+  t.diagnostic(`${count} neighbour entries of ${namespaces.length} namespaces aren't permanent`);
+  assert.ok(count < NEIGHBOUR_LIMIT / 2, `${count} neighbour entries aren't permanent`);
+});
