@@ -9,6 +9,7 @@ import { planRestore, withOwner } from '../../src/render/iptables/restore-plan.t
 import { IPTABLES_MISSING } from '../kernel/iptables-program.ts';
 import { ClusterLab, soon } from './cluster-lab.ts';
 
+const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const LABELS = { app: 'web' };
 
 /** Two pods behind a service of each family with a node port; one of them has a bandwidth limit to speak of. */
@@ -135,6 +136,14 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
 
     await t.test('and limits the bandwidth that pods were given', () => {
       assert.match(lab.sh(pod(), 'tc qdisc show dev eth0'), /qdisc tbf 1: root .*rate 50Mbit/);
+    });
+
+    await t.test('leaves no rule behind that `flatnet cleanup` would not remove', async () => {
+      lab.sh('node/node-2', 'mv /etc/flatnet/agent.yaml /etc/flatnet/gone.yaml');
+      lab.killAgent('node-2');
+      const cleanup = `${process.execPath} ${MAIN} cleanup --config /etc/flatnet/gone.yaml`;
+      await soon('the agent has ended', () => lab.succeeds('node/node-2', cleanup));
+      assert.doesNotMatch(rules(lab, 'node-2') + rules(lab, 'node-2', 6), /KUBE-(SVC|SERVICES|SEP)|FLATNET/);
     });
   });
 });
