@@ -21,6 +21,7 @@ import { startHealthServer } from './health-server.ts';
 import { HostKernel } from './host-kernel.ts';
 import { dropServiceRules, IptablesServiceReconciler } from './iptables-service-reconciler.ts';
 import { MasqueradeFile } from './masquerade-file.ts';
+import { keepMemoryTrimmed } from './memory-trimmer.ts';
 import { AgentMetrics } from './metrics.ts';
 import { NETWORK_NAME, publishNetwork } from './network-publication.ts';
 import { NodeAnnouncer } from './node-announcer.ts';
@@ -218,8 +219,9 @@ class Agent {
     };
     const tables = watchTables({ kernel: this.#kernel, onChange, clock: this.#options.clock, signal });
     using _health = this.#serviceHealth;
+    const memory = keepMemoryTrimmed({ clock: this.#options.clock, signal });
     const loops = [this.#loop.run(), this.#serviceLoop.run()];
-    await Promise.all([...loops, this.#masquerade.watch(), this.#cluster.finished(), tables]);
+    await Promise.all([...loops, this.#masquerade.watch(), this.#cluster.finished(), tables, memory]);
     await this.#announcer.settled();
   }
 

@@ -91,6 +91,16 @@ function bindLibc(ffi: Koffi): Libc {
   };
 }
 
+/** A function of the C library that not every one has, by its C declaration; undefined where it is missing. */
+export function bindOptional(declaration: string): ((...args: readonly (number | bigint)[]) => number) | undefined {
+  const library = loadKoffi().load(null);
+  try {
+    return library.func(declaration);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A watch for readability of a descriptor, not yet armed; the caller closes it before the descriptor. */
 export function watchDescriptor(fd: number): DescriptorWatch {
   const ffi = loadKoffi();

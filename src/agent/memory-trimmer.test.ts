@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ManualClock } from '../kube/manual-clock.ts';
+import { keepMemoryTrimmed } from './memory-trimmer.ts';
+
+/** And lets whoever is woken go on. */
+async function advance(clock: ManualClock, milliseconds: number): Promise<void> {
+  clock.advance(milliseconds);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('keepMemoryTrimmed', () => {
+  it('trims once the agent has settled, and again when it has grown', async () => {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    let bytes = 90e6;
+    let trims = 0;
+    const trim = () => {
+      trims++;
+      bytes = 45e6;
+    };
+    const ended = keepMemoryTrimmed({ clock, signal: stop.signal, resident: () => bytes, trim });
+    await advance(clock, 39_999);
+    assert.equal(trims, 0);
+    await advance(clock, 1);
+    assert.equal(trims, 1);
+    bytes = 62e6;
+    await advance(clock, 60_000);
+    bytes = 77e6;
+    await advance(clock, 60_000);
+    assert.equal(trims, 1);
+    bytes = 79e6;
+    await advance(clock, 60_000);
+    assert.equal(trims, 2);
+    stop.abort();
+    await ended;
+  });
+});
