@@ -7,7 +7,7 @@ import { type NetworkEvent, NetworkMonitor, type NetworkMonitorOptions } from '.
 import { readLinks } from '../../src/kernel/rtnetlink/link-table.ts';
 import { encodeRoute } from '../../src/kernel/rtnetlink/route.ts';
 import { readRoutes } from '../../src/kernel/rtnetlink/table-reader.ts';
-import { configure, eventually, newNamespace, routeSocket } from '../namespace.ts';
+import { configure, eventually, newNamespace, routeSocket, runIn } from '../namespace.ts';
 
 interface Monitored {
   readonly events: NetworkEvent[];
@@ -39,6 +39,28 @@ const ONE_LINK = [
 ];
 
 describe('NetworkMonitor', () => {
+  it('tells forwarding entries of a tunnel from neighbours', async (t) => {
+    const namespace = newNamespace(t);
+    configure(namespace, ['link add vx type vxlan id 1 dstport 8472 nolearning', 'link set vx up']);
+    const [both, neighbours] = [
+      monitor(t, { namespace, kinds: ['neighbour', 'forwarding'] }),
+      monitor(t, { namespace, kinds: ['neighbour'] }),
+    ];
+    const entry = ['02:00:00:00:00:02', 'dev', 'vx', 'dst', '192.0.2.7', 'self'];
+    runIn(namespace, 'bridge', 'fdb', 'add', ...entry);
+    runIn(namespace, 'bridge', 'fdb', 'del', ...entry);
+    configure(namespace, ['neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev vx nud permanent']);
+    for (const { events } of [both, neighbours])
+      await eventually('the neighbour is told of', () => events.some(({ kind }) => kind === 'neighbour'));
+    const entries = both.events.flatMap((event) => (event.kind === 'forwarding' ? [event] : []));
+    assert.deepEqual(
+      entries.map(({ removed, entry: { device, mac, destination } }) => [removed, device, mac, destination?.value]),
+      [false, true].map((removed) => [removed, 'vx', '02:00:00:00:00:02', parseAddress('192.0.2.7').value]),
+    );
+    assert.ok(neighbours.events.every((event) => event.kind !== 'neighbour' || event.neighbour.device === 'vx'));
+    assert.ok(neighbours.events.every(({ kind }) => kind !== 'forwarding'));
+  });
+
   it('tells of every kind of change, by name', async (t) => {
     const namespace = newNamespace(t);
     configure(namespace, ONE_LINK);
