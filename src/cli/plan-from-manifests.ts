@@ -73,7 +73,16 @@ export function planFromManifests(input: DeclaredPlanInput): DeclaredPlan {
   const attachments = manifests.pods.flatMap((pod) => attachmentOf(pod, cluster, name, agent));
   const directory = peerDirectory(cluster);
   const facts = factsOf(name);
-  const services = planServices({ node: name, cluster, configuration, facts, attachments, settings: {}, directory });
+  const { nodePortAddresses } = agent;
+  const services = planServices({
+    node: name,
+    cluster,
+    configuration,
+    facts,
+    attachments,
+    settings: nodePortAddresses === undefined ? {} : { nodePortAddresses },
+    directory,
+  });
   const rest = { services, clusterPrefixes: configuration.clusterPrefixes };
   if (own === undefined || input.servicesOnly) return { ...rest, warnings };
 
