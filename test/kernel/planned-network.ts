@@ -24,7 +24,7 @@ import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts';
 import type { Ruleset } from '../../src/netfilter/node.ts';
 import { attachment, type PlannedHost } from '../../src/plan/arbitrary.ts';
-import { configure, newNamespace, routeSocket } from '../namespace.ts';
+import { configure, eventually, jsonIn, newNamespace, routeSocket } from '../namespace.ts';
 
 export interface KernelPod {
   readonly attachment: Attachment;
@@ -190,7 +190,14 @@ export async function plannedNetwork(
     const reaper = await LinkReaper.open({ namespace, delay: 0 });
     made.push(new KernelHost(t, planned, namespace, reaper));
   }
+  // on a busy machine the kernel takes a link into use some time after it was set up
+  for (const { namespace } of made) await eventually('the uplink is in use', () => isInUse(namespace));
   return { router, hosts: made };
+}
+
+/** Whether the interface eth0 of a namespace, host's or pod's, carries packets. */
+export function isInUse(namespace: NetworkNamespace): boolean {
+  return jsonIn(namespace, 'ip', '-j', 'link', 'show', 'eth0').every(({ operstate }) => operstate === 'UP');
 }
 
 /** 10.SUBNET.0.0/24, as plannedHost gives addresses. */

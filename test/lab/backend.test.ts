@@ -128,6 +128,10 @@ describe('a cluster of two hosts', () => {
         assert.equal(lab.sh(`node/${name}`, 'cat /proc/sys/net/bridge/bridge-nf-call-iptables'), '1\n');
       }
     });
+    await t.test('and accepts router advertisements though it forwards', () => {
+      const settings = 'cat /proc/sys/net/ipv6/conf/eth0/accept_ra /proc/sys/net/ipv6/conf/all/forwarding';
+      assert.equal(lab.sh('node/node-1', settings), '2\n1\n');
+    });
     await t.test('under the three rules', () => lab.assertVerified());
     await t.test("with the uplink's MTU", () => assertMtu(lab, 1500));
     await t.test("and to the internet under the node's address", () => assertMasqueraded(lab));
