@@ -51,6 +51,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     },
   ],
   ['verify', { summary: 'test the three rules', load: async () => (await import('./verify.ts')).verify }],
+  ['trace', { summary: "show a packet's way", load: async () => (await import('./trace.ts')).trace }],
   [
     'collect',
     { summary: "write down this host's network state", load: async () => (await import('./collect.ts')).collect },

@@ -1,4 +1,5 @@
 import { type Address, formatAddress, sameAddress } from '../../address/address.ts';
+import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 
 /** An IP packet, as far as its way hangs on it. */
@@ -17,6 +18,8 @@ export interface Packet {
   readonly length: number;
   readonly hopLimit: number;
   readonly dontFragment: boolean;
+  /** What a tunnel's packet carries: for which device on the other side, by its MAC. */
+  readonly carried?: { readonly vni: number; readonly mac: Mac; readonly packet: Packet };
 }
 
 /** Who speaks to whom: what conntrack knows a connection's direction by. */

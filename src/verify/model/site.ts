@@ -1,0 +1,99 @@
+import { type Address, sameAddress } from '../../address/address.ts';
+import type { Link } from '../../host/link.ts';
+import type { HostState, NetworkState } from '../../host/network-state.ts';
+import type { KernelView } from './flight.ts';
+import { kernelView } from './kernel-view.ts';
+
+/** A network namespace among all those that are known. */
+export interface Site {
+  readonly host: string;
+  /** `node/NAME`, `pod/NAMESPACE/NAME`, or `netns/HOST/ID`. */
+  readonly name: string;
+  readonly isRoot: boolean;
+  readonly state: NetworkState;
+  readonly view: KernelView;
+  readonly links: ReadonlyMap<string, Link>;
+}
+
+/** A device of a namespace, from the outside. */
+export interface Port {
+  readonly site: Site;
+  readonly device: Link;
+  /** The bridge that frames go through on their way here. */
+  readonly through?: { readonly site: Site; readonly bridge: Link };
+}
+
+/** All namespaces that are known, and how their devices are joined. */
+export class SiteMap {
+  readonly sites: readonly Site[];
+  readonly #byHost: ReadonlyMap<string, readonly Site[]>;
+
+  constructor(hosts: readonly HostState[]) {
+    this.sites = hosts.flatMap(({ name, root, namespaces }) => [
+      siteOf(name, `node/${name}`, true, root),
+      ...namespaces.map(({ id, pod, state }) =>
+        siteOf(name, pod === undefined ? `netns/${name}/${id}` : `pod/${pod.namespace}/${pod.name}`, false, state),
+      ),
+    ]);
+    this.#byHost = Map.groupBy(this.sites, ({ host }) => host);
+  }
+
+  /** The namespace of a name; undefined where there is none. */
+  find(name: string): Site | undefined {
+    return this.sites.find((site) => site.name === name);
+  }
+
+  /** The host whose own namespace has an address on a device that isn't a tunnel. */
+  hostWith(address: Address): Site | undefined {
+    return this.sites.find(({ isRoot, state, links }) =>
+      state.addresses.some(
+        (row) => isRoot && sameAddress(row.address, address) && links.get(row.device)?.kind.kind !== 'vxlan',
+      ),
+    );
+  }
+
+  /** The other end of a veth pair: the indexes of both ends name each other. */
+  peerOf(site: Site, link: Link): Port | undefined {
+    const { kind } = link;
+    if (kind.kind !== 'veth' || kind.peerIndex === undefined) return undefined;
+    const candidates = kind.peerNamespace === undefined ? [site] : (this.#byHost.get(site.host) ?? []);
+    for (const other of candidates) {
+      if (kind.peerNamespace !== undefined && other === site) continue;
+      for (const device of other.links.values())
+        if (device.kind.kind === 'veth' && device.index === kind.peerIndex && device.kind.peerIndex === link.index)
+          return { site: other, device };
+    }
+    return undefined;
+  }
+
+  /** The devices that frames sent out of a device can reach; undefined where it leads out of what is known. */
+  segment(site: Site, link: Link): readonly Port[] | undefined {
+    if (link.kind.kind === 'bridge') return this.#portsOf(site, link);
+    const peer = this.peerOf(site, link);
+    if (peer === undefined) return undefined;
+    const { master } = peer.device;
+    const bridge = master === undefined ? undefined : peer.site.links.get(master);
+    if (bridge === undefined) return [peer];
+    return [
+      { site: peer.site, device: bridge },
+      ...this.#portsOf(peer.site, bridge, peer.device).map((port) => ({
+        ...port,
+        through: { site: peer.site, bridge },
+      })),
+    ];
+  }
+
+  /** What hangs on the ports of a bridge, but for that by which a frame came in. */
+  #portsOf(site: Site, bridge: Link, except?: Link): readonly Port[] {
+    const isolated = except?.port?.isolated === true;
+    return [...site.links.values()]
+      .filter((port) => port.master === bridge.name && port !== except && port.up)
+      .filter((port) => !(isolated && port.port?.isolated === true))
+      .flatMap((port) => this.peerOf(site, port) ?? []);
+  }
+}
+
+function siteOf(host: string, name: string, isRoot: boolean, state: NetworkState): Site {
+  const links = new Map(state.links.map((link) => [link.name, link]));
+  return { host, name, isRoot, state, view: kernelView(state), links };
+}

@@ -1,0 +1,51 @@
+import { type Address, sameAddress } from '../../address/address.ts';
+import { FAMILY_BITS, type Family } from '../../address/family.ts';
+import { prefixContains, prefixOf } from '../../address/prefix.ts';
+import type { LinkAddress, NetworkState } from '../../host/network-state.ts';
+
+/**
+ * The address that the kernel chooses on a device for packets to `near`: of IPv4 the first one whose prefix holds it, else the
+ * first (`inet_select_addr`); of IPv6 the one that shares most with it (RFC 6724, rule 8). Addresses of other devices where it
+ * has none. Undefined where there is none at all.
+ */
+export function selectAddress(state: NetworkState, device: string, near: Address): Address | undefined {
+  const usable = state.addresses.filter(
+    (row) =>
+      row.address.family === near.family &&
+      row.scope === 'global' &&
+      row.dadFailed !== true &&
+      (near.family === 4 || row.tentative !== true),
+  );
+  const own = usable.filter((row) => row.device === device);
+  const candidates = own.length > 0 ? own : usable;
+  return near.family === 4 ? firstOnSubnet(candidates, near) : longestMatch(candidates, near);
+}
+
+function firstOnSubnet(rows: readonly LinkAddress[], near: Address): Address | undefined {
+  const holds = ({ address, length, peer }: LinkAddress) => prefixContains(prefixOf(peer ?? address, length), near);
+  return (rows.find(holds) ?? rows[0])?.address;
+}
+
+function longestMatch(rows: readonly LinkAddress[], near: Address): Address | undefined {
+  let best: { readonly address: Address; readonly bits: number } | undefined;
+  for (const { address } of rows) {
+    const bits = commonBits(address, near);
+    if (best === undefined || bits > best.bits) best = { address, bits };
+  }
+  return best?.address;
+}
+
+function commonBits(left: Address, right: Address): number {
+  const difference = left.value ^ right.value;
+  return FAMILY_BITS[left.family] - (difference === 0n ? 0 : difference.toString(2).length);
+}
+
+/** True if a namespace takes packets to this address for its own. */
+export function holdsAddress(state: NetworkState, address: Address): boolean {
+  return state.addresses.some((row) => sameAddress(row.address, address));
+}
+
+/** Bytes that a tunnel of this family puts before each packet: IP, UDP, VXLAN and Ethernet (RFC 7348). */
+export function vxlanOverhead(family: Family): number {
+  return (family === 4 ? 20 : 40) + 8 + 8 + 14;
+}

@@ -1,0 +1,83 @@
+import { type Address, formatAddress } from '../address/address.ts';
+import { type Probe, type RoundTrip, roundTrips } from './model/round-trip.ts';
+import type { Site, SiteMap } from './model/site.ts';
+import { Walk } from './model/walk.ts';
+import type { WalkOutcome, WalkVerdict } from './model/walk-state.ts';
+import type { Hop } from './report.ts';
+
+/** `misdelivered`: to somebody other than was meant. */
+export type TraceVerdict = WalkVerdict | 'misdelivered';
+
+/** One way that a packet may go. */
+export interface TraceOutcome {
+  /** Null where nobody can tell. */
+  readonly probability: number | null;
+  readonly verdict: TraceVerdict;
+  /** The namespace where it ends. */
+  readonly at: string;
+  /** As the receiver sees them. */
+  readonly source: string;
+  readonly destination: string;
+  readonly hops: readonly Hop[];
+  /** The ways of the answer, where there is one. */
+  readonly reply?: readonly TraceOutcome[];
+}
+
+export interface TraceRequest {
+  readonly from: Site;
+  readonly to: Address;
+  /** Who is meant, where the destination is somebody's own address; a service's is nobody's. */
+  readonly meant?: Site;
+  readonly probe: Probe;
+}
+
+/** Follows a packet and its answer; undefined where the sender has no address to speak from, or no way to begin. */
+export function trace(map: SiteMap, { from, to, meant, probe }: TraceRequest): readonly TraceOutcome[] | undefined {
+  return roundTrips(new Walk(map), from, to, probe)?.map((trip) => outcomeOf(trip, from, meant));
+}
+
+function outcomeOf({ there, back }: RoundTrip, from: Site, meant: Site | undefined): TraceOutcome {
+  const told = describe(there, meant);
+  return back === undefined ? told : { ...told, reply: back.map((answer) => describe(answer, from)) };
+}
+
+function describe(outcome: WalkOutcome, meant: Site | undefined): TraceOutcome {
+  const { probability, verdict, at, packet, hops } = outcome;
+  return {
+    probability,
+    verdict: verdict === 'delivered' && meant !== undefined && meant !== at ? 'misdelivered' : verdict,
+    at: at.name,
+    source: endText(packet.source, packet.sourcePort),
+    destination: endText(packet.destination, packet.destinationPort),
+    hops,
+  };
+}
+
+function endText(address: Address, port: number | undefined): string {
+  const text = formatAddress(address);
+  if (port === undefined) return text;
+  return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
+}
+
+/** An outcome for people: what became of it, then a line a hop; the answer's hops behind. */
+export function formatTrace(outcomes: readonly TraceOutcome[]): string {
+  return outcomes.map((outcome) => formatOutcome(outcome, '')).join('\n');
+}
+
+function formatOutcome(outcome: TraceOutcome, indent: string): string {
+  const { probability, verdict, at, source, destination, hops, reply = [] } = outcome;
+  const share = probability === null ? 'possibly' : `${(probability * 100).toFixed(probability === 1 ? 0 : 1)} %`;
+  const lines = [
+    `${indent}${share}: ${verdict} at ${at}, ${source} → ${destination}`,
+    ...hops.map(({ host, stage, detail }) => `${indent}  ${host}  ${stage}: ${detail}`),
+  ];
+  const answers = reply.map((answer) => `${indent}  answer\n${formatOutcome(answer, `${indent}  `)}`);
+  return `${lines.join('\n')}\n${answers.join('')}`;
+}
+
+/** `delivered` there and back in all ways, else what is worst. */
+export function traceExitCode(outcomes: readonly TraceOutcome[]): 0 | 1 | 2 {
+  const verdicts = outcomes.flatMap(({ verdict, reply = [] }) => [verdict, ...reply.map((answer) => answer.verdict)]);
+  if (verdicts.every((verdict) => verdict === 'delivered')) return 0;
+  return verdicts.some((verdict) => verdict !== 'delivered' && verdict !== 'unknown') ? 1 : 2;
+}
