@@ -15,7 +15,7 @@ async function freePort(): Promise<number> {
 }
 
 function servers(t: TestContext, errors: unknown[] = []): ServiceHealthServers {
-  const made = new ServiceHealthServers((error) => errors.push(error));
+  const made = new ServiceHealthServers((error) => errors.push(error), 5);
   t.after(() => made[Symbol.dispose]());
   return made;
 }
@@ -65,12 +65,11 @@ describe('health check ports', () => {
     const { port } = rival.address() as net.AddressInfo;
     const errors: unknown[] = [];
     const health = servers(t, errors);
-    const wanted = [['default/web', { healthCheck: { port, localEndpoints: 1 } }]] as const;
-    health.follow(wanted);
+    health.follow([['default/web', { healthCheck: { port, localEndpoints: 1 } }]]);
     while (errors.length === 0) await new Promise(setImmediate);
     rival.close();
     await once(rival, 'close');
-    health.follow(wanted);
-    assert.equal((await ask(port)).status, 200);
+    const answered = () => ask(port).catch(() => undefined);
+    for (;;) if ((await answered())?.status === 200) break;
   });
 });

@@ -11,6 +11,8 @@ interface HealthServer {
   health: Health;
 }
 
+const RETRY_PAUSE = 5_000;
+
 /**
  * Answers load balancers on the health check ports of services with a local policy: 200 where this node has endpoints of
  * its own, 503 where it has none; in kube-proxy's JSON.
@@ -18,10 +20,17 @@ interface HealthServer {
 export class ServiceHealthServers implements Disposable {
   readonly #servers = new Map<number, HealthServer>();
   readonly #onError: (error: unknown) => void;
+  readonly #pause: number;
+  #wanted: ReadonlyMap<number, Health> = new Map();
+  #retry: NodeJS.Timeout | undefined;
 
-  /** @param onError told of a port that somebody else has */
-  constructor(onError: (error: unknown) => void) {
+  /**
+   * @param onError told of a port that somebody else has
+   * @param pause milliseconds until it is tried again
+   */
+  constructor(onError: (error: unknown) => void, pause = RETRY_PAUSE) {
     this.#onError = onError;
+    this.#pause = pause;
   }
 
   /** Listens where the services as they are now want it, and nowhere else. */
@@ -30,12 +39,17 @@ export class ServiceHealthServers implements Disposable {
     for (const [service, { healthCheck }] of services)
       if (healthCheck !== undefined)
         wanted.set(healthCheck.port, { service, localEndpoints: healthCheck.localEndpoints });
+    this.#wanted = wanted;
     for (const [port, { server }] of this.#servers) {
       if (wanted.has(port)) continue;
       this.#servers.delete(port);
       close(server);
     }
-    for (const [port, health] of wanted) {
+    this.#listenEverywhere();
+  }
+
+  #listenEverywhere(): void {
+    for (const [port, health] of this.#wanted) {
       const known = this.#servers.get(port);
       if (known === undefined) this.#servers.set(port, this.#listen(port, health));
       else known.health = health;
@@ -43,6 +57,8 @@ export class ServiceHealthServers implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#wanted = new Map();
+    clearTimeout(this.#retry);
     for (const { server } of this.#servers.values()) close(server);
     this.#servers.clear();
   }
@@ -61,12 +77,19 @@ export class ServiceHealthServers implements Disposable {
       response.end(`${JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy: true })}\n`);
     });
     server.on('error', (error) => {
-      // Tried again when services next change.
       if (this.#servers.get(port)?.server === server) this.#servers.delete(port);
+      this.#tryLater();
       this.#onError(error);
     });
     server.listen(port);
     return { server, health };
+  }
+
+  #tryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#listenEverywhere();
+    }, this.#pause).unref();
   }
 }
 
