@@ -9,6 +9,9 @@ import { LabUser } from './lab-fixture.ts';
 
 const NETWORK = JSON.stringify({ cniVersion: '1.1.0', name: 'flatnet', type: 'flatnet' });
 
+/** What tells runtimes of the network. */
+const NETWORK_FILE = '/etc/cni/net.d/10-flatnet.conflist';
+
 /** What the CNI executable of a host answers, on standard output. */
 function askCni(lab: ClusterLab, host: string, variables: string): { readonly code?: number; readonly msg?: string } {
   const text = lab.sh(
@@ -93,7 +96,7 @@ it('an agent that starts', async (t) => {
   lab.assertVerified();
   for (const misfit of MISFITS)
     await t.test(`refuses ${misfit.what}, changes nothing, and says what to do`, async () => {
-      on(misfit.break);
+      on(`${misfit.break}; rm ${NETWORK_FILE}`);
       const state = 'ip route show proto 102; ip -br link; ip rule; nft list tables';
       lab.killAgent('node-2');
       const before = on(state);
@@ -101,9 +104,11 @@ it('an agent that starts', async (t) => {
       const status = askCni(lab, 'node-2', 'CNI_COMMAND=STATUS');
       assert.ok(status.code === 50 || status.code === 51, JSON.stringify(status));
       assert.equal(on(state), before);
+      assert.ok(!lab.succeeds('node/node-2', `test -e ${NETWORK_FILE}`), 'runtimes are told to come');
       on(misfit.mend);
       if (misfit.configured) lab.killAgent('node-2');
       await lab.untilReady('node-2');
+      await soon('runtimes are told', () => lab.succeeds('node/node-2', `test -s ${NETWORK_FILE}`));
       lab.assertVerified();
     });
 
