@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { sameAddress } from '../address/address.ts';
 import { FAMILIES, type Family } from '../address/family.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import { describeError, FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
@@ -147,7 +148,8 @@ export class IptablesServiceReconciler {
     const keys = new Set([...before.keys(), ...plan.services.keys()]);
     const changed = [...keys].filter((key) => before.get(key) !== plan.services.get(key));
     const stale = changed.flatMap((key) => planStaleFlows(before.get(key), plan.services.get(key)));
-    if (stale.length > 0) deleteStaleFlows(kernel.flows, stale);
+    const own = [...plan.surroundings.nodePortAddresses, ...plan.surroundings.peerNodePortAddresses];
+    deleteStaleFlows(kernel.flows, stale, (address) => own.some((one) => sameAddress(one, address)));
     onPlanned(plan.services);
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Address, sameAddress } from '../address/address.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { ClusterChanges } from '../cluster/live-cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
@@ -8,7 +9,7 @@ import { diffTables } from '../netfilter/diff-tables.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { PeerDirectory } from '../plan/peer-directory.ts';
-import { planStaleFlows } from '../plan/service/plan-conntrack.ts';
+import { planMisledFlows, planStaleFlows } from '../plan/service/plan-conntrack.ts';
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
 import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
@@ -74,7 +75,8 @@ export class ServiceReconciler {
     const found = this.#trusted ? [] : kernel.readServiceTables();
     const isEmpty = found.length === 0 && !this.#planned;
     const isPieceful = this.#trusted || isEmpty;
-    if (!this.#planned) this.#tables.adopt(found);
+    const isFirst = !this.#planned;
+    if (isFirst) this.#tables.adopt(found);
     this.#planned = true;
     const results: ChangeResult[] = [];
     try {
@@ -87,7 +89,7 @@ export class ServiceReconciler {
       }
       this.#tables.forgetAdopted();
       if (!isPieceful) results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
-      this.#follow();
+      this.#follow(isFirst);
     } catch (error) {
       if (!isFlatnetError(error)) throw error;
       results.push({ change: { kind: 'change-tables', changes: [] }, error });
@@ -176,15 +178,21 @@ export class ServiceReconciler {
     return [{ change: { kind: 'change-tables', changes } }];
   }
 
-  /** What follows from changes once the tables are right, and no new flow can go astray any more. */
-  #follow(): void {
+  /**
+   * What follows from changes once the tables are right, and no new flow can go astray any more.
+   * @param isFirst what was before is not known
+   */
+  #follow(isFirst = false): void {
     const changes = this.#unfollowed.splice(0);
     if (changes.length === 0) return;
     if (changes.length > LOAD) this.#options.onLoad();
-    deleteStaleFlows(
-      this.#options.kernel.flows,
-      changes.flatMap(({ before, after }) => planStaleFlows(before, after)),
+    const stale = changes.flatMap(({ before, after }) =>
+      isFirst ? (after === undefined ? [] : planMisledFlows(after)) : planStaleFlows(before, after),
     );
+    const { nodes } = this.#options.cluster.state;
+    const isNodeAddress = (address: Address) =>
+      Iterator.from(nodes.values()).some(({ addresses }) => addresses.some((own) => sameAddress(own, address)));
+    deleteStaleFlows(this.#options.kernel.flows, stale, isNodeAddress);
     this.#options.onPlanned(this.#tables.services);
   }
 }

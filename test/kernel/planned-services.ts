@@ -1,7 +1,7 @@
 /** Clusters of planned hosts in the kernel with services on them, and who is answered by whom when he asks for one. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type Address, formatAddress, parseAddress } from '../../src/address/address.ts';
+import { type Address, formatAddress, parseAddress, sameAddress } from '../../src/address/address.ts';
 import type { Family } from '../../src/address/family.ts';
 import { deleteStaleFlows } from '../../src/agent/stale-flow-deletion.ts';
 import type { ClusterService, ClusterState, ServiceEndpoint } from '../../src/cluster/cluster-state.ts';
@@ -90,7 +90,8 @@ class ServingHost implements ServiceFollower {
     const { tables, services } = this.tables.replace(plan);
     this.#session.apply(tables);
     const stale = services.flatMap(({ before, after }) => planStaleFlows(before, after));
-    deleteStaleFlows(this.#flows, stale);
+    const own = plan.surroundings.nodePortAddresses;
+    deleteStaleFlows(this.#flows, stale, (address) => own.some((one) => sameAddress(one, address)));
     this.#host.namespace.run(() => {
       for (const { key, value } of this.tables.sysctls) writeSysctl(key, value);
     });

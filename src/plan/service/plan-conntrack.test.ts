@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseAddress } from '../../address/address.ts';
-import { planStaleFlows } from './plan-conntrack.ts';
+import { planMisledFlows, planStaleFlows } from './plan-conntrack.ts';
 import type { PlannedService, PoolEndpoint } from './service-plan.ts';
 
 const FIRST: PoolEndpoint = { address: parseAddress('10.244.0.5'), port: 5353, local: true };
@@ -43,5 +43,16 @@ describe('planStaleFlows', () => {
   it('names none for one endpoint more, and never any of TCP', () => {
     assert.deepEqual(planStaleFlows(planned('udp', [FIRST]), planned('udp', [FIRST, SECOND])), []);
     assert.deepEqual(planStaleFlows(planned('tcp', [FIRST]), undefined), []);
+  });
+});
+
+describe('planMisledFlows', () => {
+  it('names, for each destination, all flows but those to its endpoints', () => {
+    const exceptTo = [{ address: FIRST.address, port: 5353 }];
+    assert.deepEqual(planMisledFlows(planned('udp', [FIRST])), [
+      { family: 4, protocol: 'udp', destination: VIRTUAL, destinationPort: 53, exceptTo },
+      { family: 4, protocol: 'udp', destinationPort: 30053, exceptTo },
+    ]);
+    assert.deepEqual(planMisledFlows(planned('tcp', [FIRST])), []);
   });
 });

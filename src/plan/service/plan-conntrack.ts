@@ -11,7 +11,14 @@ export interface StaleFlows {
   readonly destination?: Address;
   readonly destinationPort: number;
   /** The endpoint that they were translated to; absent for those that were not translated. */
-  readonly endpoint?: { readonly address: Address; readonly port: number };
+  readonly endpoint?: FlowEndpoint;
+  /** In place of `endpoint`: all flows but those to one of these are meant. */
+  readonly exceptTo?: readonly FlowEndpoint[];
+}
+
+interface FlowEndpoint {
+  readonly address: Address;
+  readonly port: number;
 }
 
 /**
@@ -39,6 +46,22 @@ export function planStaleFlows(
     return front.protocol !== 'udp' || had || isEmpty(next.get(front.pool)) ? [] : [flowsTo(front)];
   });
   return [...stale, ...opened];
+}
+
+/** What must be forgotten where nobody knows what was before: all flows to the fronts that lead to none of their endpoints. */
+export function planMisledFlows({ fronts, pools }: PlannedService): readonly StaleFlows[] {
+  const endpoints = new Map(pools.map((pool) => [pool.id, pool.endpoints]));
+  const datagrams = fronts.filter(({ protocol }) => protocol === 'udp');
+  const destinations = Map.groupBy(datagrams, (front) => {
+    const { family, destination, destinationPort } = flowsTo(front);
+    return `${family} ${destination?.value} ${destinationPort}`;
+  });
+  return Array.from(destinations.values()).flatMap((same) => {
+    const exceptTo = same.flatMap(({ pool }) =>
+      (endpoints.get(pool) ?? []).map(({ address, port }) => ({ address, port })),
+    );
+    return same.slice(0, 1).map((front) => ({ ...flowsTo(front), exceptTo }));
+  });
 }
 
 function flowsOf(
