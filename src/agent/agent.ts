@@ -31,7 +31,7 @@ import { Readiness } from './readiness.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RememberedNodes } from './remembered-nodes.ts';
 import { ServiceHealthServers } from './service-health.ts';
-import { ServiceReconciler } from './service-reconciler.ts';
+import { dropServiceTables, ServiceReconciler } from './service-reconciler.ts';
 import { watchTables } from './table-watch.ts';
 
 export interface AgentOptions {
@@ -69,6 +69,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   await using kernel = await HostKernel.open((error) => log.warn({}, describeError(error)));
   await kernel.claimTables(clock, signal, (owner) => log.info({ owner }, 'waiting for the former agent to end'));
   if (options.configuration.serviceMode !== 'iptables') await dropServiceRules(kernel, log);
+  if (options.configuration.serviceMode === 'off') await dropServiceTables(kernel);
   await new Agent(options, kernel).run();
 }
 

@@ -196,3 +196,8 @@ export class ServiceReconciler {
     this.#options.onPlanned(this.#tables.services);
   }
 }
+
+/** Removes what an agent that led to services has left, where another proxy is to do that. */
+export async function dropServiceTables(kernel: Pick<HostKernel, 'readServiceTables' | 'applyTables'>): Promise<void> {
+  await kernel.applyTables(diffTables(kernel.readServiceTables(), []));
+}
