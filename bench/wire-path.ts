@@ -4,6 +4,7 @@ import { loadRules } from '../test/kernel/planned-network.ts';
 import { configure, jsonIn, runIn } from '../test/namespace.ts';
 import { BenchCluster } from './bench-cluster.ts';
 import { CniCaller, type CniPlugin } from './cni-caller.ts';
+import { waitUntil } from './deadline.ts';
 import { type BenchHost, HostPair } from './host-pair.ts';
 import { bridgePlugin } from './reference-plugin.ts';
 
@@ -35,6 +36,10 @@ export async function ownPath(options: WirePathOptions, backend: BackendName): P
   const hosts = options.stack.use(new HostPair(options.directory));
   const cluster = options.stack.use(await BenchCluster.start(hosts.hosts, backend));
   const agents = await Promise.all(hosts.hosts.map((host) => cluster.startAgent(host)));
+  for (const [{ namespace }, { podPrefix }] of eachWay(hosts))
+    await waitUntil('the hosts know one another', () => {
+      return jsonIn(namespace, 'ip', '-j', 'route', 'show', podPrefix).length > 0;
+    });
   return await podPath(hosts, options, (host) => (agents[hosts.hosts.indexOf(host)] ?? fail()).plugin());
 }
 
