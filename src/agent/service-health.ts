@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { httpModule } from '../kube/node-http.ts';
 import type { PlannedService } from '../plan/service/service-plan.ts';
 
 interface Health {
@@ -64,7 +65,7 @@ export class ServiceHealthServers implements Disposable {
   }
 
   #listen(port: number, health: Health): HealthServer {
-    const server = createServer((_request, response) => {
+    const server = httpModule.createServer((_request, response) => {
       const { service, localEndpoints } = this.#servers.get(port)?.health ?? health;
       const [namespace, name] = service.split('/');
       response.writeHead(localEndpoints > 0 ? 200 : 503, {
