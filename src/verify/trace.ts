@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from '../address/address.ts';
+import { type Doubt, doubtsOf } from './doubt.ts';
 import { type Probe, type RoundTrip, roundTrips } from './model/round-trip.ts';
 import type { Site, SiteMap } from './model/site.ts';
 import { Walk } from './model/walk.ts';
@@ -19,6 +20,8 @@ export interface TraceOutcome {
   readonly source: string;
   readonly destination: string;
   readonly hops: readonly Hop[];
+  /** What on the way isn't known, and may have made something else of the packet. */
+  readonly doubts?: readonly Doubt[];
   /** The ways of the answer, where there is one. */
   readonly reply?: readonly TraceOutcome[];
 }
@@ -42,14 +45,17 @@ function outcomeOf({ there, back }: RoundTrip, from: Site, meant: Site | undefin
 }
 
 function describe(outcome: WalkOutcome, meant: Site | undefined): TraceOutcome {
-  const { probability, verdict, at, packet, hops } = outcome;
+  const { probability, verdict, at, packet, hops, visits } = outcome;
+  const doubts = doubtsOf(visits);
+  const reached = verdict === 'delivered' && meant !== undefined && meant !== at ? 'misdelivered' : verdict;
   return {
-    probability,
-    verdict: verdict === 'delivered' && meant !== undefined && meant !== at ? 'misdelivered' : verdict,
+    probability: doubts.length > 0 ? null : probability,
+    verdict: doubts.length > 0 ? 'unknown' : reached,
     at: at.name,
     source: endText(packet.source, packet.sourcePort),
     destination: endText(packet.destination, packet.destinationPort),
     hops,
+    ...(doubts.length > 0 && { doubts }),
   };
 }
 
@@ -65,11 +71,12 @@ export function formatTrace(outcomes: readonly TraceOutcome[]): string {
 }
 
 function formatOutcome(outcome: TraceOutcome, indent: string): string {
-  const { probability, verdict, at, source, destination, hops, reply = [] } = outcome;
+  const { probability, verdict, at, source, destination, hops, doubts = [], reply = [] } = outcome;
   const share = probability === null ? 'possibly' : `${(probability * 100).toFixed(probability === 1 ? 0 : 1)} %`;
   const lines = [
     `${indent}${share}: ${verdict} at ${at}, ${source} → ${destination}`,
     ...hops.map(({ host, stage, detail }) => `${indent}  ${host}  ${stage}: ${detail}`),
+    ...doubts.map(({ host, what, why }) => `${indent}  ? ${host}  ${what}: ${why}`),
   ];
   const answers = reply.map((answer) => `${indent}  answer\n${formatOutcome(answer, `${indent}  `)}`);
   return `${lines.join('\n')}\n${answers.join('')}`;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Address, formatAddress } from '../../src/address/address.ts';
 import { collectDumps } from '../../src/kernel/snapshot-collector.ts';
+import { doubtsOf } from '../../src/verify/doubt.ts';
 import { roundTrips } from '../../src/verify/model/round-trip.ts';
 import { type Site, SiteMap } from '../../src/verify/model/site.ts';
 import { Walk } from '../../src/verify/model/walk.ts';
@@ -63,6 +64,7 @@ function told(walk: Walk, from: Site, to: Address, receiver: Site): Told {
     ways.every(({ verdict }) => verdict !== 'unknown'),
     story,
   );
+  for (const { visits } of ways) assert.deepEqual(doubtsOf(visits), []);
   return { answered: arrives, story };
 }
 

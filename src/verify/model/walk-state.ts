@@ -8,6 +8,13 @@ import { both } from './value.ts';
 /** What became of a packet. */
 export type WalkVerdict = 'delivered' | 'dropped' | 'rejected' | 'no-route' | 'unknown';
 
+/** A namespace that a packet came by, and the device that it came in or left by. */
+export interface Visit {
+  readonly site: Site;
+  readonly device?: string;
+  readonly packet: Packet;
+}
+
 /** One way that a packet may go, from its start to its end. */
 export interface WalkOutcome {
   readonly probability: number | null;
@@ -19,6 +26,7 @@ export interface WalkOutcome {
   readonly hops: readonly Hop[];
   /** What the namespaces on the way know of the connection by now. */
   readonly connections: Connections;
+  readonly visits: readonly Visit[];
 }
 
 /** The connections that the namespaces on a packet's way track. */
@@ -29,6 +37,7 @@ export interface WalkState {
   readonly probability: number | null;
   readonly hops: readonly Hop[];
   readonly connections: Connections;
+  readonly visits: readonly Visit[];
 }
 
 /** More steps than that are a loop. */
@@ -44,6 +53,10 @@ export function withConnection(state: WalkState, site: Site, connection: Connect
   if (connection === undefined) return state;
   const others = state.connections.get(site)?.filter(({ original }) => !sameTuple(original, connection.original)) ?? [];
   return { ...state, connections: new Map(state.connections).set(site, [...others, connection]) };
+}
+
+export function withVisit(state: WalkState, visit: Visit): WalkState {
+  return { ...state, visits: [...state.visits, visit] };
 }
 
 export function withHop(state: WalkState, site: Site, stage: string, detail: string): WalkState {
@@ -70,6 +83,5 @@ export function ending(
   packet: Packet,
   detail: string,
 ): WalkOutcome {
-  const { probability, hops, connections } = withHop(state, site, verdict, detail);
-  return { probability, verdict, at: site, packet, hops, connections };
+  return { ...withHop(state, site, verdict, detail), verdict, at: site, packet };
 }

@@ -22,6 +22,7 @@ import {
   type WalkState,
   withConnection,
   withHop,
+  withVisit,
 } from './walk-state.ts';
 
 export type Outcomes = readonly WalkOutcome[];
@@ -39,12 +40,12 @@ export class Walk {
    * @param connections what the namespaces know already: of the first packet, where this one is the answer
    */
   send(site: Site, packet: Packet, connections: Connections = new Map()): Outcomes {
-    return this.output(site, packet, { probability: 1, hops: [], connections });
+    return this.output(site, packet, { probability: 1, hops: [], connections, visits: [] });
   }
 
   output(site: Site, packet: Packet, state: WalkState): Outcomes {
     const { source, destination } = packet;
-    const started = withHop(state, site, 'send', formatPacket(packet));
+    const started = withVisit(withHop(state, site, 'send', formatPacket(packet)), { site, packet });
     const answers = lookUpRoute(site.state, { destination, source, mark: 0 });
     return this.#each(started, answers, (routed, after) => {
       const device = deviceOf(routed);
@@ -85,7 +86,9 @@ export class Walk {
     if (state.hops.length > MOST_HOPS) return [ending(state, 'dropped', site, packet, 'it goes round in circles')];
     const tracking = from?.tracking ?? ({ state: 'invalid', direction: 'original' } as const);
     const flight: Flight = { packet, mark: from?.mark ?? 0, tracking, inputDevice: device };
-    return this.#hook('prerouting', site, flight, state, (arrived, after) => this.#route(site, arrived, device, after));
+    return this.#hook('prerouting', site, flight, withVisit(state, { site, device, packet }), (arrived, after) =>
+      this.#route(site, arrived, device, after),
+    );
   }
 
   #route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {
@@ -142,7 +145,11 @@ export class Walk {
     const via = hop.gateway === undefined ? '' : ` via ${formatAddress(hop.gateway)}`;
     const routed = withHop(state, site, 'route', `${formatPrefix(route.destination)}${via} dev ${device}`);
     return this.#hook('postrouting', site, { ...flight, outputDevice: device }, routed, (sent, after) => {
-      const kept = withConnection(after, site, sent.tracking.connection);
+      const kept = withVisit(withConnection(after, site, sent.tracking.connection), {
+        site,
+        device,
+        packet: sent.packet,
+      });
       const mtu = route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
       if (sent.packet.length > mtu && (sent.packet.dontFragment || sent.packet.source.family === 6))
         return [
