@@ -19,6 +19,9 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['lab reboot', /one host/],
   ['lab logs a b', /one host at most/],
   ['controller', /--config is missing/],
+  ['cleanup --nonesuch', /--nonesuch/],
+  ['cleanup -o xml', /-o xml/],
+  ['cleanup everything', /everything/],
 ];
 
 describe('a usage error', () => {
