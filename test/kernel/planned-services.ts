@@ -1,7 +1,7 @@
 /** Clusters of planned hosts in the kernel with services on them, and who is answered by whom when he asks for one. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type Address, formatAddress, parseAddress, sameAddress } from '../../src/address/address.ts';
+import { type Address, addToAddress, formatAddress, parseAddress, sameAddress } from '../../src/address/address.ts';
 import type { Family } from '../../src/address/family.ts';
 import { deleteStaleFlows } from '../../src/agent/stale-flow-deletion.ts';
 import type { ClusterService, ClusterState, ServiceEndpoint } from '../../src/cluster/cluster-state.ts';
@@ -68,6 +68,16 @@ export function endpointsOf(host: KernelHost, pod: KernelPod): readonly ServiceE
 export interface ServiceFollower {
   follow(plan: ServicePlan): void;
 }
+
+const CROWD_ENDPOINT = {
+  ports: new Map([['stream', { port: SERVER_PORT, protocol: 'tcp' as const }]]),
+  node: 'elsewhere',
+  ready: true,
+  serving: true,
+  terminating: false,
+  zoneHints: [],
+  nodeHints: [],
+};
 
 /** One host with its service tables, followed from plan to plan. */
 class ServingHost implements ServiceFollower {
@@ -151,6 +161,24 @@ export async function servingCluster(
         `default/${made.name}`,
         pods.flatMap(([host, number]) => endpointsOf(hostAt(hosts, host), podAt(hosts, host, number))),
       );
+      publish();
+    },
+    /** Makes a crowd of services that nobody asks for, each with ten endpoints that nobody is. */
+    crowd(count: number) {
+      const first = parseAddress('10.96.16.0');
+      const firstEndpoint = parseAddress('10.128.0.0');
+      for (let number = 0; number < count; number++) {
+        const made = service(`crowd-${number}`, 1, {
+          clusterAddresses: [addToAddress(first, number)],
+          ports: [{ name: 'stream', protocol: 'tcp', port: 80 }],
+        });
+        services.set(`default/${made.name}`, made);
+        const its = Array.from({ length: 10 }, (_, index) => addToAddress(firstEndpoint, 10 * number + index));
+        endpoints.set(
+          `default/${made.name}`,
+          its.map((address) => ({ ...CROWD_ENDPOINT, address })),
+        );
+      }
       publish();
     },
     /** Publishes what the hosts' facts and pods have become. */

@@ -228,6 +228,22 @@ describe('services in the kernel', { skip: SKIP }, () => {
     assert.doesNotMatch(flows, /mark=[1-9]/);
   });
 
+  it('change one by one among ten thousand with a hundred thousand endpoints', async (t) => {
+    const site = await servingCluster(t, [1]);
+    site.serve(service('web', 10), [0, 0]);
+    site.crowd(10_000);
+    const ask = () => site.ask(site.pod(0, 1), 'tcp', virtual(10, 4), 80);
+    assert.match(await ask(), /^0\/0 saw/);
+    const count = "nft list map ip flatnet-services endpoints | grep -o ' : 10[.0-9]* [.] 7000' | wc -l";
+    assert.equal(Number(runIn(site.host(0), 'sh', '-c', count)), 100_000 + PROTOCOLS.length);
+    site.serve(service('web', 10), [0, 1]);
+    assert.match(await ask(), /^0\/1 saw/);
+    site.serve(service('web', 10), [0, 0], [0, 1]);
+    assert.match(await ask(), /^0\/[01] saw/);
+    site.serve(service('web', 10));
+    assert.equal(await ask(), 'refused');
+  });
+
   it('serve one service without an error while others change', async (t) => {
     const site = await servingCluster(t, [1, 1]);
     site.serve(service('web', 10), [1, 0]);
