@@ -61,6 +61,34 @@ describe('reconcile loop', () => {
     await end();
   });
 
+  it('keeps runs that take long further apart, up to twice as far', async () => {
+    let finish: () => void = () => {};
+    let runs = 0;
+    const { loop, turn, advance, end } = controlled(() => {
+      runs++;
+      return new Promise((resolve) => (finish = resolve));
+    });
+    await turn();
+    await advance(50);
+    finish();
+    await turn();
+    loop.trigger('node');
+    await turn();
+    await advance(449);
+    assert.equal(runs, 1);
+    await advance(1);
+    assert.equal(runs, 2, '500 ms after a run of 50');
+    await advance(200);
+    finish();
+    await turn();
+    loop.trigger('node');
+    await turn();
+    await advance(400);
+    assert.equal(runs, 3, '600 ms after a run of 200');
+    finish();
+    await end();
+  });
+
   it('runs again after the longest pause without a trigger', async () => {
     const runs: (readonly string[])[] = [];
     const { turn, advance, end } = controlled(async (reasons) => void runs.push(reasons));

@@ -6,7 +6,10 @@ export interface ReconcileLoopOptions {
   readonly onError: (error: unknown) => void;
   /** Milliseconds that triggers are gathered for before a run. */
   readonly gather: number;
-  /** Milliseconds at least between the beginnings of two runs: a cluster that starts has a change for every node. */
+  /**
+   * Milliseconds at least between the beginnings of two runs: a cluster that starts has a change for every node. Up to
+   * twice as many where runs take long.
+   */
   readonly spacing: number;
   /** Milliseconds after which a run takes place without any trigger. */
   readonly resync: number;
@@ -15,6 +18,9 @@ export interface ReconcileLoopOptions {
   readonly signal: AbortSignal;
   readonly clock: Clock;
 }
+
+/** Of the time, while changes come without end: on a busy machine runs take long, and there they had better be few. */
+const LARGEST_SHARE = 0.1;
 
 /**
  * Runs a level-triggered reconciliation: once at the start, after each trigger (those that come close together cause
@@ -50,8 +56,9 @@ export class ReconcileLoop {
       const startedAt = clock.now();
       failures = (await this.#runOnce()) ? 0 : failures + 1;
       if (signal.aborted) break;
+      const apart = Math.min(2 * spacing, Math.max(spacing, (clock.now() - startedAt) / LARGEST_SHARE));
       await this.#sleepOrTrigger(failures === 0 ? resync : Math.min(resync, retry * 2 ** (failures - 1)));
-      const pause = Math.max(gather, startedAt + spacing - clock.now());
+      const pause = Math.max(gather, startedAt + apart - clock.now());
       if (!signal.aborted) await clock.sleep(pause, signal).catch(() => undefined);
     }
     for (const waiter of this.#waiters.splice(0)) waiter.reject(signal.reason);
