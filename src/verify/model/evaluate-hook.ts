@@ -71,7 +71,19 @@ export function evaluateHook(hook: IpHook, flight: Flight, context: HookContext)
   return outcomes.map((outcome) => ({ ...outcome, flight: settle(outcome.flight, end) }));
 }
 
-function entriesOf(hook: IpHook, { tables }: Ruleset, family: 4 | 6): readonly HookEntry[] {
+const ENTRIES = new WeakMap<Ruleset, Map<string, readonly HookEntry[]>>();
+
+/** What is registered at a hook; found once for each ruleset, which may have a hundred thousand chains. */
+function entriesOf(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly HookEntry[] {
+  const known = ENTRIES.get(ruleset) ?? new Map<string, readonly HookEntry[]>();
+  ENTRIES.set(ruleset, known);
+  const key = `${hook} ${family}`;
+  const entries = known.get(key) ?? findEntries(hook, ruleset, family);
+  known.set(key, entries);
+  return entries;
+}
+
+function findEntries(hook: IpHook, { tables }: Ruleset, family: 4 | 6): readonly HookEntry[] {
   const entries: HookEntry[] = [];
   const end = NAT_ENDS[hook];
   if (hook === 'prerouting' || hook === 'output') entries.push({ kind: 'conntrack', priority: CONNTRACK });
