@@ -1,3 +1,4 @@
+import { formatRule } from '../../netfilter/format-rule.ts';
 import type { Hop } from '../report.ts';
 import type { Connection } from './connection.ts';
 import type { HookOutcome } from './evaluate-hook.ts';
@@ -66,7 +67,8 @@ export function withHop(state: WalkState, site: Site, stage: string, detail: str
 /** The state behind a hook: with the rules that did something as hops. */
 export function afterHook(state: WalkState, site: Site, hook: string, outcome: HookOutcome): WalkState {
   const hops = outcome.steps.map(({ table, chain, rule, effect }): Hop => {
-    const by = rule.text ?? (rule.comment === undefined ? '' : `"${rule.comment}"`);
+    const findSet = (name: string) => [...table.sets, ...table.maps].find((set) => set.name === name);
+    const by = rule.text ?? formatRule(rule, { family: table.family, findSet });
     return {
       host: site.name,
       stage: `${hook}, table ${table.family} ${table.name}, chain ${chain.name}`,

@@ -69,10 +69,7 @@ describe('translateIptables', () => {
         '-p icmp -m icmp --icmp-type 3/4 -j ACCEPT',
         'meta l4proto icmp icmp type destination-unreachable icmp code frag-needed accept',
       ],
-      [
-        '-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
-        'meta l4proto tcp tcp flags & 0x6 == 2',
-      ],
+      ['-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu', 'meta l4proto tcp tcp flags & 0x6 == 2'],
       ['-m rpfilter --validmark --invert -j DROP', 'fib saddr . mark . iif oif missing drop'],
       ['-m recent --set --name AFFINITY --mask 255.255.255.255 --rsource -j ACCEPT', 'accept'],
     ];
