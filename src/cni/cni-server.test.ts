@@ -55,7 +55,7 @@ describe('CniServer', () => {
 
   it('refuses what is too large, cut off, of another version, or does not come', async (t) => {
     const socket = path.join(makeDirectory(t), 'cni.sock');
-    await using _server = await CniServer.listen({ socket, handle: echo, requestTimeout: 20 });
+    await using _server = await CniServer.listen({ socket, handle: echo });
     const large = formatShimRequest({ ...request, stdin: 'x'.repeat(LARGEST_REQUEST) });
     const whole = formatShimRequest(request);
     for (const [bytes, pattern] of [
@@ -67,7 +67,9 @@ describe('CniServer', () => {
       assert.equal(reply?.exit, 1);
       assert.match(reply.stdout, pattern);
     }
-    const silent = connect({ path: socket, allowHalfOpen: true });
+    const hasty = path.join(path.dirname(socket), 'hasty.sock');
+    await using _hasty = await CniServer.listen({ socket: hasty, handle: echo, requestTimeout: 20 });
+    const silent = connect({ path: hasty, allowHalfOpen: true });
     assert.match(parseShimReply(await buffer(silent))?.stdout ?? '', /did not come within 20 ms/);
     silent.destroy();
   });
