@@ -54,14 +54,20 @@ export class ClusterLab {
   /**
    * Starts a lab with a pod on each host, and waits until all of it is ready.
    * @param spec of the document `kind: Lab`
+   * @param within milliseconds
    */
-  static async start(t: TestContext, spec: object, manifests: readonly object[] = [POD_ON_EACH_HOST]) {
+  static async start(
+    t: TestContext,
+    spec: object,
+    manifests: readonly object[] = [POD_ON_EACH_HOST],
+    within?: number,
+  ): Promise<ClusterLab> {
     const user = new LabUser(t);
     const file = path.join(user.directory, 'lab.yaml');
     const document = { apiVersion: 'flatnet.io/v1', kind: 'Lab', spec: { defaultPods: false, ...spec } };
     writeFileSync(file, [document, ...manifests].map(formatYaml).join('---\n'));
     const lab = await user.startLab(t, ['-f', file]);
-    await lab.ready();
+    await lab.ready(within);
     const status = readStatus(lab);
     const client = new KubeClient(await readKubeconfig(status.api.kubeconfig));
     t.after(() => client.close());

@@ -143,9 +143,9 @@ export class StartedLab {
     return this.user.run(['lab', 'exec', '--name', this.name, where, '--', ...command]);
   }
 
-  /** Resolves when its nodes and pods are ready. */
-  async ready(): Promise<void> {
-    await until('the lab is ready', () => this.hasEnded || this.output.includes('Ctrl-C'));
+  /** Resolves when its nodes and pods are ready. @param within milliseconds */
+  async ready(within = DEADLINE): Promise<void> {
+    await until('the lab is ready', () => this.hasEnded || this.output.includes('Ctrl-C'), within);
   }
 
   async end(): Promise<void> {
