@@ -3,14 +3,17 @@ import type { Clock } from '../kube/clock.ts';
 import type { HostKernel } from './host-kernel.ts';
 
 export interface TableWatchOptions {
-  readonly kernel: Pick<HostKernel, 'tablesChangedByOthers'>;
+  readonly kernel: Pick<HostKernel, 'tablesChangedByOthers' | 'protectsTables'>;
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds between looks. The look is microseconds; to wake up a process that sleeps is what costs, a third of a millisecond. */
-const INTERVAL = 1_000;
+/**
+ * Milliseconds between looks: where our tables are protected, and only other people's can have changed, and where not. The
+ * look is microseconds; to wake up a process that sleeps is what costs, a third of a millisecond.
+ */
+const INTERVALS = { protected: 5_000, unprotected: 1_000 } as const;
 
 /**
  * Tells when somebody else has changed nf_tables: flushed what isn't protected, or set a policy that drops what pods send.
@@ -19,7 +22,8 @@ const INTERVAL = 1_000;
 export async function watchTables({ kernel, onChange, clock, signal }: TableWatchOptions): Promise<void> {
   while (!signal.aborted) {
     if (hasChanged(kernel)) onChange();
-    await clock.sleep(INTERVAL, signal).catch(() => undefined);
+    const interval = kernel.protectsTables ? INTERVALS.protected : INTERVALS.unprotected;
+    await clock.sleep(interval, signal).catch(() => undefined);
   }
 }
 
