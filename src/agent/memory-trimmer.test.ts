@@ -24,13 +24,13 @@ describe('keepMemoryTrimmed', () => {
     assert.equal(trims, 0);
     await advance(clock, 1);
     assert.equal(trims, 1);
-    bytes = 62e6;
-    await advance(clock, 60_000);
-    bytes = 77e6;
+    bytes = 60e6;
     await advance(clock, 60_000);
     assert.equal(trims, 1);
-    bytes = 79e6;
-    await advance(clock, 60_000);
+    bytes = 62e6;
+    await advance(clock, 119_999);
+    assert.equal(trims, 1);
+    await advance(clock, 1);
     assert.equal(trims, 2);
     stop.abort();
     await ended;

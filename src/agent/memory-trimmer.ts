@@ -13,8 +13,9 @@ export interface MemoryTrimmerOptions {
 
 /** Milliseconds after which an agent that has started is at rest, and has been through a reconciliation that nothing caused. */
 const SETTLING = 40_000;
-/** Milliseconds between looks at what it has grown to. */
-const INTERVAL = 60_000;
+/** Milliseconds from the first trim to the next look; doubled from look to look, for ever rarer is what comes back. */
+const FIRST_PAUSE = 60_000;
+const LONGEST_PAUSE = 3_600_000;
 /** Bytes of growth that are worth a collection, which takes some 50 ms. */
 const GROWTH = 16e6;
 
@@ -25,13 +26,14 @@ const GROWTH = 16e6;
 export async function keepMemoryTrimmed(options: MemoryTrimmerOptions): Promise<void> {
   const { clock, signal, resident = process.memoryUsage.rss, trim = trimMemory } = options;
   const pause = (milliseconds: number) => clock.sleep(milliseconds, signal).catch(() => undefined);
-  // What is in use comes back after a trim, so that only the next look tells what the process needs.
-  let needed: number | undefined = 0;
-  for (await pause(SETTLING); !signal.aborted; await pause(INTERVAL)) {
-    needed ??= resident();
-    if (resident() < needed + GROWTH) continue;
-    trim();
-    needed = undefined;
+  let least = 0;
+  await pause(SETTLING);
+  for (let next = FIRST_PAUSE; !signal.aborted; next = Math.min(next * 2, LONGEST_PAUSE)) {
+    if (resident() >= least + GROWTH) {
+      trim();
+      least = resident();
+    }
+    await pause(next);
   }
 }
 
