@@ -10,7 +10,7 @@ import { type BenchHost, HostPair } from './host-pair.ts';
 const NODES = 1000;
 const PODS = 30_000;
 /** Seconds after its start at which an agent has given back what starting took. */
-const SETTLING = 45;
+const SETTLING = 130;
 /** Seconds over which its processor time is counted: two of its reconciliations that nothing causes. */
 const REST = 60;
 
