@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { CONFIG_MAPS, LEASES, NODES, PODS } from '../../src/kube/resource.ts';
 import type { RuntimeContainer, RuntimePod } from '../../src/lab/runtime/pod-spec.ts';
+import { until } from './lab-fixture.ts';
 import { CALLS_FILE, cannotRun, RuntimeSite } from './runtime-site.ts';
 
 const WEB: RuntimeContainer = { name: 'web', image: 'web:1', ports: [{ containerPort: 8080 }] };
@@ -172,7 +173,7 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     });
     await site.client.create(CONFIG_MAPS, { metadata: { namespace: 'default', name: 'later' }, data: { x: 'now' } });
     await site.untilReady('waiting');
-    assert.equal(await logs(site, 'waiting', 'main'), 'now\n');
+    await until('the container has written', async () => (await logs(site, 'waiting', 'main')) === 'now\n');
   });
 
   it('follows probes', async (t) => {
