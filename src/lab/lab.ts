@@ -309,12 +309,14 @@ export class Lab {
   /** The manifests' pods are there and ready: their controllers have seen them, and have made as many as they want. */
   #podsAreReady(): boolean {
     const { pods, workloads } = this.#view;
-    const expected = this.#options.start.manifests.filter(({ kind }) => WORKLOAD_KINDS.has(kind)).length;
+    const { manifests } = this.#options.start;
+    const expected = manifests.filter(({ kind }) => WORKLOAD_KINDS.has(kind)).length;
+    const single = manifests.filter(({ kind }) => kind === 'Pod').length;
     const done = pods.filter(isSettled).length;
     const wanted = workloads.reduce((sum, progress) => sum + (progress.wanted ?? 0), 0);
     this.#options.onProgress({ stage: 'pods ready', done, total: Math.max(pods.length, wanted) });
     const complete = workloads.every(({ wanted: all, ready }) => all !== undefined && ready >= all);
-    return workloads.length >= expected && complete && done === pods.length;
+    return workloads.length >= expected && pods.length >= single && complete && done === pods.length;
   }
 
   #unready(): string[] {
