@@ -12,12 +12,19 @@ import { ENDPOINT_SLICES, ENDPOINTS, objectKey } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { endpointSubsets } from './endpoint-subsets.ts';
 import { referenceToController } from './owner.ts';
+import { Pace } from './pace.ts';
 import { planEndpointSlices } from './plan-endpoint-slices.ts';
 import { serviceEndpoints } from './service-endpoints.ts';
 
 const MANAGED_BY = 'endpointslice-controller.k8s.io';
 const ZONE = 'topology.kubernetes.io/zone';
 const HEADLESS = 'service.kubernetes.io/headless';
+
+/**
+ * Milliseconds in which the pods of one service change its slices once: every node watches them, and a service that
+ * starts has a change for each of its pods. As kube-controller-manager's --endpointslice-updates-batch-period.
+ */
+const BATCH_PERIOD = 500;
 
 /** Keeps the EndpointSlices and the Endpoints of every service with a selector; those of others are their makers'. */
 export function startEndpointSliceController(context: ControllerContext): ReconcileQueue {
@@ -29,6 +36,7 @@ export function startEndpointSliceController(context: ControllerContext): Reconc
     reconcile: (key) => reconcile(context, key),
     onError: (key, error) => onError('endpointslice', key, error),
   });
+  const pace = new Pace((key) => queue.add(key), BATCH_PERIOD, context);
   const addAll = () => {
     for (const key of view.services.keys()) queue.add(key);
   };
@@ -40,7 +48,7 @@ export function startEndpointSliceController(context: ControllerContext): Reconc
   view.pods.subscribe((_, old, current) => {
     if (old !== undefined && current !== undefined && endpointTraits(old) === endpointTraits(current)) return;
     for (const pod of [old, current])
-      for (const service of pod === undefined ? [] : servicesOf(context, pod)) queue.add(objectKey(service));
+      for (const service of pod === undefined ? [] : servicesOf(context, pod)) pace.add(objectKey(service));
   });
   view.nodes.subscribe((_, old, current) => {
     if (zoneOf(old) !== zoneOf(current)) addAll();
