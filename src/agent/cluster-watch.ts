@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type ClusterEndpointSlice, parseClusterEndpointSlice } from '../cluster/cluster-endpoint-slice.ts';
 import type { ClusterFinding, Parsed } from '../cluster/cluster-finding.ts';
 import { parseClusterNode } from '../cluster/cluster-node.ts';
@@ -49,9 +50,10 @@ export class ClusterWatch {
       client,
       resource: NODES,
       project: (object: Node) => parseClusterNode(withoutOtherAnnotations(object)),
-      onChange: (key, _old, parsed) => {
+      onChange: (key, old, parsed) => {
         notKnown.delete(key);
-        if (this.#live.applyNode(key, parsed)) onChange('nodes');
+        const changed = this.#live.applyNode(key, parsed);
+        if (changed && (key === node || !isSamePeer(old?.value, parsed?.value))) onChange('nodes');
       },
       onSynced: () => {
         for (const name of notKnown) this.#live.applyNode(name, undefined);
@@ -143,4 +145,10 @@ function withoutOtherAnnotations(node: Node): Node {
     Object.entries(node.metadata.annotations ?? {}).filter(([name]) => ANNOTATIONS.test(name)),
   );
   return { ...node, metadata: { ...node.metadata, annotations } };
+}
+
+/** Whether a node is what it was to its peers: whether it is ready, and what it is labelled, leads no packet elsewhere. */
+function isSamePeer(before: ClusterNode | undefined, after: ClusterNode | undefined): boolean {
+  const traits = (peer: ClusterNode | undefined) => peer && [peer.addresses, peer.podPrefixes, peer.annotations];
+  return isDeepStrictEqual(traits(before), traits(after));
 }
