@@ -116,27 +116,4 @@ describe('reconcile loop', () => {
     }
     await end();
   });
-
-  it('settles a waiter by a run that began after it asked', async () => {
-    let finish: () => void = () => {};
-    const { loop, turn, advance, end } = controlled(() => new Promise((resolve) => (finish = resolve)));
-    await turn();
-    let settled = false;
-    const waiting = loop.settled('attach').then(() => (settled = true));
-    finish();
-    await turn();
-    assert.equal(settled, false, 'the run that was under way does not count');
-    await advance(300);
-    finish();
-    await waiting;
-    await end();
-  });
-
-  it('rejects waiters when it is told to stop', async () => {
-    const { loop, turn, end } = controlled(async () => {});
-    await turn();
-    const waiting = assert.rejects(loop.settled('late'));
-    await end();
-    await waiting;
-  });
 });

@@ -30,7 +30,6 @@ export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions;
   #reasons: string[] = ['start'];
   #wake: (() => void) | undefined;
-  #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   constructor(options: ReconcileLoopOptions) {
     this.#options = options;
@@ -40,13 +39,6 @@ export class ReconcileLoop {
   trigger(reason: string): void {
     if (!this.#reasons.includes(reason)) this.#reasons.push(reason);
     this.#wake?.();
-  }
-
-  /** Resolves after a run that began after this call; rejects with that run's error. */
-  settled(reason: string): Promise<void> {
-    const settled = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
-    this.trigger(reason);
-    return settled;
   }
 
   async run(): Promise<void> {
@@ -61,18 +53,14 @@ export class ReconcileLoop {
       const pause = Math.max(gather, startedAt + apart - clock.now());
       if (!signal.aborted) await clock.sleep(pause, signal).catch(() => undefined);
     }
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(signal.reason);
   }
 
   async #runOnce(): Promise<boolean> {
     const reasons = this.#reasons.splice(0);
-    const waiters = this.#waiters.splice(0);
     try {
       await this.#options.reconcile(reasons.length > 0 ? reasons : ['resync']);
-      for (const waiter of waiters) waiter.resolve();
       return true;
     } catch (error) {
-      for (const waiter of waiters) waiter.reject(error);
       this.#options.onError(error);
       return false;
     }
