@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../address/address.ts';
 import { type Doubt, doubtsOf } from './doubt.ts';
+import { hopsOf } from './model/format-step.ts';
 import { type Probe, type RoundTrip, roundTrips } from './model/round-trip.ts';
 import type { Site, SiteMap } from './model/site.ts';
 import { Walk } from './model/walk.ts';
@@ -45,7 +46,7 @@ function outcomeOf({ there, back }: RoundTrip, from: Site, meant: Site | undefin
 }
 
 function describe(outcome: WalkOutcome, meant: Site | undefined): TraceOutcome {
-  const { probability, verdict, at, packet, hops, visits } = outcome;
+  const { probability, verdict, at, packet, visits } = outcome;
   const doubts = doubtsOf(visits);
   const reached = verdict === 'delivered' && meant !== undefined && meant !== at ? 'misdelivered' : verdict;
   return {
@@ -54,7 +55,7 @@ function describe(outcome: WalkOutcome, meant: Site | undefined): TraceOutcome {
     at: at.name,
     source: endText(packet.source, packet.sourcePort),
     destination: endText(packet.destination, packet.destinationPort),
-    hops,
+    hops: hopsOf(outcome),
     ...(doubts.length > 0 && { doubts }),
   };
 }

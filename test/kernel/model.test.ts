@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { type Address, formatAddress } from '../../src/address/address.ts';
 import { collectDumps } from '../../src/kernel/snapshot-collector.ts';
 import { doubtsOf } from '../../src/verify/doubt.ts';
+import { hopsOf } from '../../src/verify/model/format-step.ts';
 import { roundTrips } from '../../src/verify/model/round-trip.ts';
 import { type Site, SiteMap } from '../../src/verify/model/site.ts';
 import { Walk } from '../../src/verify/model/walk.ts';
@@ -56,8 +57,8 @@ function told(walk: Walk, from: Site, to: Address, receiver: Site): Told {
       there.at === receiver && back?.every(({ verdict, at }) => verdict === 'delivered' && at === from) === true,
   );
   const story = ways
-    .map(({ verdict, hops }) =>
-      [verdict, ...hops.map(({ host, stage, detail }) => `  ${host} ${stage}: ${detail}`)].join('\n'),
+    .map((way) =>
+      [way.verdict, ...hopsOf(way).map(({ host, stage, detail }) => `  ${host} ${stage}: ${detail}`)].join('\n'),
     )
     .join('\n');
   assert.ok(

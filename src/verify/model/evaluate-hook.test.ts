@@ -108,7 +108,8 @@ describe('evaluateHook', () => {
       '1.000 accept tcp 10.244.1.1:40000 → 10.244.1.3:6443',
       '1.000 accept tcp 192.0.2.1:40000 → 10.244.1.1:6443',
     ]);
-    assert.match(outcomes[0]?.steps.at(-1)?.rule.text ?? '', /^-A KUBE-SEP-\d .*-j DNAT/);
+    const last = outcomes[0]?.steps.at(-1);
+    assert.match(last?.kind === 'rule' ? (last.rule.text ?? '') : '', /^-A KUBE-SEP-\d .*-j DNAT/);
     assert.deepEqual(texts(run(KUBE_PROXY, 'prerouting', tcp('10.244.1.1', '10.96.0.1', 80))), [
       '1.000 accept tcp 10.244.1.1:40000 → 10.96.0.1:80',
     ]);
@@ -158,7 +159,8 @@ table ip early {
       });
       assert.equal(outcomes.length, 1);
       const last = outcomes[0]?.steps.at(-1);
-      return `${outcomes[0]?.verdict.kind} ${last?.table.name} ${last?.effect}`;
+      assert.ok(last?.kind === 'rule' || last?.kind === 'policy');
+      return `${outcomes[0]?.verdict.kind} ${last.table.name} ${last.kind === 'rule' ? last.effect : 'policy drop'}`;
     };
     assert.equal(forward(tcp('10.244.1.1', '10.0.0.1', 22)), 'drop early drop');
     assert.equal(forward(tcp('10.244.1.1', '10.0.0.1', 81)), 'accept late accept');

@@ -5,13 +5,14 @@ import type {
   NamedMap,
   NamedSet,
   RejectType,
+  Rule,
   Ruleset,
   Table,
 } from '../../netfilter/node.ts';
 import { applyNat, type Connection, type NatEnd, settled, track } from './connection.ts';
-import { evaluateRule, type RuleVerdict } from './evaluate-rule.ts';
-import type { EvaluationContext, Flight, KernelView, RuleStep } from './flight.ts';
-import type { Packet } from './packet.ts';
+import { evaluateRule, type RuleOutcome, type RuleVerdict } from './evaluate-rule.ts';
+import type { EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
+import { type Packet, sameTuple } from './packet.ts';
 import { both } from './value.ts';
 
 export type IpHook = Extract<HookName, 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'>;
@@ -27,7 +28,7 @@ export interface HookOutcome {
   readonly probability: number | null;
   readonly verdict: HookVerdict;
   /** The rules that matched and did something, in their order; the last one decided where the verdict isn't `accept`. */
-  readonly steps: readonly RuleStep[];
+  readonly steps: readonly HookStep[];
 }
 
 export interface HookContext {
@@ -116,7 +117,10 @@ function runEntry(
     case 'nat': {
       const { connection } = tracking;
       if (end === undefined || connection === undefined || !isSettled(connection, end)) return [outcome];
-      return [{ ...outcome, flight: { ...flight, packet: applyNat(packet, tracking, end) } }];
+      const after = applyNat(packet, tracking, end);
+      const moved: Flight = { ...flight, packet: after };
+      if (sameTuple(packet, after)) return [{ ...outcome, flight: moved }];
+      return [{ ...outcome, flight: moved, steps: [...outcome.steps, { kind: 'connection', before: packet, after }] }];
     }
     case 'chain': {
       const { connection } = tracking;
@@ -146,7 +150,7 @@ function settle(flight: Flight, end: NatEnd): Flight {
 interface ChainOutcome {
   readonly flight: Flight;
   readonly probability: number | null;
-  readonly steps: readonly RuleStep[];
+  readonly steps: readonly HookStep[];
   readonly verdict: HookVerdict | { readonly kind: 'end' };
 }
 
@@ -182,8 +186,7 @@ function runBaseChain(
   return runChain(chain, outcome, run, 0).map((result): HookOutcome => {
     if (result.verdict.kind !== 'end') return { ...result, verdict: result.verdict };
     if (base.policy === 'accept') return { ...result, verdict: { kind: 'accept' } };
-    const step: RuleStep = { table, chain, rule: { statements: [] }, effect: 'policy drop' };
-    return { ...result, verdict: { kind: 'drop' }, steps: [...result.steps, step] };
+    return { ...result, verdict: { kind: 'drop' }, steps: [...result.steps, { kind: 'policy', table, chain }] };
   });
 }
 
@@ -199,10 +202,10 @@ function runChain(chain: Chain, begin: ChainState, run: ChainRun, depth: number)
       const rule = chain.rules[at];
       if (rule === undefined) break;
       open = false;
-      for (const result of evaluateRule(rule, state.flight, run.end, run.context)) {
-        const probability = both(state.probability, result.probability);
-        const effect = result.effect ?? effectOf(result.verdict);
-        const steps = effect === undefined ? state.steps : [...state.steps, { table: run.table, chain, rule, effect }];
+      const before = state;
+      for (const result of evaluateRule(rule, before.flight, run.end, run.context)) {
+        const probability = both(before.probability, result.probability);
+        const steps = withStep(before, run.table, chain, rule, result);
         const after: ChainState = { flight: result.flight, probability, steps };
         for (const next of follow(result.verdict, after, run, depth))
           if (next.verdict !== 'continue') done.push({ ...next.state, verdict: next.verdict });
@@ -216,6 +219,20 @@ function runChain(chain: Chain, begin: ChainState, run: ChainRun, depth: number)
     if (open) done.push({ ...state, verdict: { kind: 'end' } });
   }
   return done;
+}
+
+/** The steps behind a rule: with itself as one, where it did something. */
+function withStep(
+  before: ChainState,
+  table: Table,
+  chain: Chain,
+  rule: Rule,
+  result: RuleOutcome,
+): readonly HookStep[] {
+  const effect = result.effect ?? effectOf(result.verdict);
+  if (effect === undefined) return before.steps;
+  const { packet } = result.flight;
+  return [...before.steps, { kind: 'rule', table, chain, rule, effect, before: before.flight.packet, after: packet }];
 }
 
 function effectOf(verdict: RuleVerdict): string | undefined {

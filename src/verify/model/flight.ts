@@ -28,11 +28,32 @@ export interface KernelView {
 
 /** A rule that matched and did something, or that nobody can tell of. */
 export interface RuleStep {
+  readonly kind: 'rule';
   readonly table: Table;
   readonly chain: Chain;
   readonly rule: Rule;
   readonly effect: string;
+  /** The packet as the rule found it, and as it left it. */
+  readonly before: Packet;
+  readonly after: Packet;
 }
+
+/** A chain whose rules let the packet come to its end, and whose policy is to drop it. */
+export interface PolicyStep {
+  readonly kind: 'policy';
+  readonly table: Table;
+  readonly chain: Chain;
+}
+
+/** What a connection's first packet was translated to, done to one that follows, or undone for the answer. */
+export interface ConnectionStep {
+  readonly kind: 'connection';
+  readonly before: Packet;
+  readonly after: Packet;
+}
+
+/** Something that happened to a packet at a hook. */
+export type HookStep = RuleStep | PolicyStep | ConnectionStep;
 
 /** Where expressions of a rule are evaluated. */
 export interface EvaluationContext {

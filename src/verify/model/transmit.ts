@@ -1,6 +1,7 @@
-import { type Address, formatAddress, sameAddress } from '../../address/address.ts';
+import { type Address, sameAddress } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
+import type { EndReason } from './end-reason.ts';
 import { evaluateHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet } from './packet.ts';
@@ -8,7 +9,7 @@ import type { Port, Site } from './site.ts';
 import { holdsAddress, vxlanOverhead } from './source-address.ts';
 import { deviceSetting } from './source-check.ts';
 import type { Outcomes, Walk } from './walk.ts';
-import { afterHook, ending, type WalkState, withHop } from './walk-state.ts';
+import { afterHook, ending, stopped, type WalkState, withStep } from './walk-state.ts';
 
 type VxlanKind = Extract<Link['kind'], { readonly kind: 'vxlan' }>;
 
@@ -22,34 +23,34 @@ export function transmit(
   state: WalkState,
 ): Outcomes {
   const link = site.links.get(device);
-  if (link === undefined) return [ending(state, 'unknown', site, packet, `the device ${device} is not known`)];
-  if (!link.up) return [ending(state, 'dropped', site, packet, `${device} is down`)];
+  if (link === undefined) return [ending(state, 'unknown', site, packet, { kind: 'unknown-device', device })];
+  if (!link.up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device })];
   if (link.kind.kind === 'vxlan') return encapsulate(walk, site, link, link.kind, nextHop, packet, state);
   const ports = walk.map.segment(site, link);
   if (ports === undefined) return toFabric(walk, site, link, nextHop, packet, state);
   const receiver = receiverOn(ports, site, device, nextHop);
-  if (typeof receiver === 'string') return [ending(state, 'dropped', site, packet, receiver)];
+  if ('kind' in receiver) return [ending(state, 'dropped', site, packet, receiver)];
   return bridged(receiver, packet, state, (passed) => arrive(walk, receiver, packet, passed));
 }
 
 function arrive(walk: Walk, { site, device }: Port, packet: Packet, state: WalkState): Outcomes {
-  if (!device.up) return [ending(state, 'dropped', site, packet, `${device.name} is down`)];
-  return walk.receive(site, device.name, packet, withHop(state, site, 'receive', device.name));
+  const { name, up } = device;
+  if (!up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device: name })];
+  return walk.receive(site, name, packet, withStep(state, { kind: 'receive', site, device: name }));
 }
 
 /** Who on the link takes packets for a next hop, by its neighbour entry or by answering for it; or why nobody does. */
-function receiverOn(ports: readonly Port[], site: Site, device: string, nextHop: Address): Port | string {
-  const name = formatAddress(nextHop);
+function receiverOn(ports: readonly Port[], site: Site, device: string, nextHop: Address): Port | EndReason {
   const [entry] = [...site.state.neighbours.find({ device, address: nextHop })].filter(({ proxy }) => proxy !== true);
   if (entry?.mac !== undefined && entry.state !== 'failed' && entry.state !== 'incomplete') {
     const { mac, state } = entry;
     const found = ports.find((port) => port.device.mac === mac);
     if (found !== undefined) return found;
     if (state === 'permanent' || state === 'noarp')
-      return `nothing on ${device} is ${mac}, which the neighbour entry for ${name} says`;
+      return { kind: 'stale-neighbour', device, address: nextHop, mac, entry };
   }
   const answering = ports.find((port) => answersFor(port, nextHop));
-  return answering ?? `nobody on ${device} answers for ${name}`;
+  return answering ?? { kind: 'no-neighbour', device, address: nextHop };
 }
 
 function answersFor({ site, device }: Port, address: Address): boolean {
@@ -78,15 +79,8 @@ function bridged(port: Port, packet: Packet, state: WalkState, follow: (state: W
   };
   const context = { ruleset: site.state.ruleset, view: site.view, known: () => undefined };
   return evaluateHook('forward', flight, context).flatMap((outcome) => {
-    const after = afterHook(state, site, 'forward (bridged)', outcome);
-    if (outcome.verdict.kind === 'accept') return follow(after);
-    const why =
-      outcome.verdict.kind === 'unknown'
-        ? outcome.verdict.why
-        : `at forward, for br_netfilter shows bridged packets to the rules (${key})`;
-    const verdict =
-      outcome.verdict.kind === 'unknown' ? 'unknown' : outcome.verdict.kind === 'reject' ? 'rejected' : 'dropped';
-    return [ending(after, verdict, site, packet, why)];
+    const after = afterHook(state, site, 'forward', outcome, true);
+    return outcome.verdict.kind === 'accept' ? follow(after) : [stopped(after, site, packet, 'forward', outcome, key)];
   });
 }
 
@@ -97,11 +91,10 @@ function toFabric(walk: Walk, site: Site, link: Link, nextHop: Address, packet: 
   // routers between hosts are seldom among what is known: that they carry packets to the hosts' own addresses is taken for granted
   const beyond = site.isRoot ? hostPort(walk, site, packet.destination) : undefined;
   if (beyond !== undefined) {
-    const detail = `the router ${formatAddress(nextHop)}, which is not known here, is taken to reach ${beyond.site.name}`;
-    return arrive(walk, beyond, packet, withHop(state, site, 'fabric', detail));
+    const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: beyond.site });
+    return arrive(walk, beyond, packet, carried);
   }
-  const detail = `it leaves by ${link.name} to ${formatAddress(nextHop)}, of which nothing is known here`;
-  return [ending(state, 'unknown', site, packet, detail)];
+  return [ending(state, 'unknown', site, packet, { kind: 'out-of-sight', device: link.name, nextHop })];
 }
 
 /** The device by which another host has an address. */
@@ -124,13 +117,14 @@ function encapsulate(
   packet: Packet,
   state: WalkState,
 ): Outcomes {
-  const dropped = (why: string) => [ending(state, 'dropped', site, packet, why)];
-  const [neighbour] = site.state.neighbours.find({ device: link.name, address: nextHop });
-  const mac = neighbour?.mac;
-  if (mac === undefined) return dropped(`${link.name} has no neighbour entry for ${formatAddress(nextHop)}`);
-  const [entry] = site.state.forwarding.find({ device: link.name, mac });
-  const remote = entry?.destination;
-  if (remote === undefined) return dropped(`${link.name} has no forwarding entry for ${mac}`);
+  const { name: device } = link;
+  const dropped = (reason: EndReason) => [ending(state, 'dropped', site, packet, reason)];
+  const [neighbour] = site.state.neighbours.find({ device, address: nextHop });
+  if (neighbour?.mac === undefined) return dropped({ kind: 'no-tunnel-neighbour', device, address: nextHop });
+  const { mac } = neighbour;
+  const [entry] = site.state.forwarding.find({ device, mac });
+  if (entry?.destination === undefined) return dropped({ kind: 'no-forwarding-entry', device, address: nextHop, mac });
+  const remote = entry.destination;
   const outer: Packet = {
     protocol: PROTOCOL_NUMBERS.udp,
     source: local ?? remote,
@@ -142,11 +136,7 @@ function encapsulate(
     dontFragment: false,
     carried: { vni, mac, packet },
   };
-  if (local === undefined)
-    return [ending(state, 'unknown', site, packet, `the source address of the tunnel ${link.name} is not known`)];
-  return walk.output(
-    site,
-    outer,
-    withHop(state, site, 'encapsulate', `${link.name}, VNI ${vni}, to ${formatAddress(remote)}`),
-  );
+  if (local === undefined) return [ending(state, 'unknown', site, packet, { kind: 'tunnel-without-source', device })];
+  const step = { kind: 'encapsulate', site, device, vni, remote, neighbour, entry } as const;
+  return walk.output(site, outer, withStep(state, step));
 }

@@ -1,10 +1,10 @@
-import { formatRule } from '../../netfilter/format-rule.ts';
-import type { Hop } from '../report.ts';
 import type { Connection } from './connection.ts';
-import type { HookOutcome } from './evaluate-hook.ts';
+import type { EndReason } from './end-reason.ts';
+import type { HookOutcome, IpHook } from './evaluate-hook.ts';
 import { type Packet, sameTuple, tupleOf } from './packet.ts';
 import type { Site } from './site.ts';
 import { both } from './value.ts';
+import type { WalkStep } from './walk-step.ts';
 
 /** What became of a packet. */
 export type WalkVerdict = 'delivered' | 'dropped' | 'rejected' | 'no-route' | 'unknown';
@@ -24,7 +24,9 @@ export interface WalkOutcome {
   readonly at: Site;
   /** As it is there. */
   readonly packet: Packet;
-  readonly hops: readonly Hop[];
+  /** Why it goes no further. */
+  readonly reason: EndReason;
+  readonly steps: readonly WalkStep[];
   /** What the namespaces on the way know of the connection by now. */
   readonly connections: Connections;
   readonly visits: readonly Visit[];
@@ -36,13 +38,13 @@ export type Connections = ReadonlyMap<Site, readonly Connection[]>;
 /** A packet under way. */
 export interface WalkState {
   readonly probability: number | null;
-  readonly hops: readonly Hop[];
+  readonly steps: readonly WalkStep[];
   readonly connections: Connections;
   readonly visits: readonly Visit[];
 }
 
 /** More steps than that are a loop. */
-export const MOST_HOPS = 200;
+export const MOST_STEPS = 200;
 
 export function knownConnection(connections: Connections, site: Site, packet: Packet): Connection | undefined {
   const tuple = tupleOf(packet);
@@ -60,30 +62,54 @@ export function withVisit(state: WalkState, visit: Visit): WalkState {
   return { ...state, visits: [...state.visits, visit] };
 }
 
-export function withHop(state: WalkState, site: Site, stage: string, detail: string): WalkState {
-  return { ...state, hops: [...state.hops, { host: site.name, stage, detail }] };
+export function withStep(state: WalkState, step: WalkStep): WalkState {
+  return { ...state, steps: [...state.steps, step] };
 }
 
-/** The state behind a hook: with the rules that did something as hops. */
-export function afterHook(state: WalkState, site: Site, hook: string, outcome: HookOutcome): WalkState {
-  const hops = outcome.steps.map(({ table, chain, rule, effect }): Hop => {
-    const findSet = (name: string) => [...table.sets, ...table.maps].find((set) => set.name === name);
-    const by = rule.text ?? formatRule(rule, { family: table.family, findSet });
-    return {
-      host: site.name,
-      stage: `${hook}, table ${table.family} ${table.name}, chain ${chain.name}`,
-      detail: by === '' ? effect : `${effect}: ${by}`,
-    };
-  });
-  return { ...state, probability: both(state.probability, outcome.probability), hops: [...state.hops, ...hops] };
+/** The state behind a hook: with the rules that did something as steps. */
+export function afterHook(
+  state: WalkState,
+  site: Site,
+  hook: IpHook,
+  outcome: HookOutcome,
+  bridged = false,
+): WalkState {
+  const steps = outcome.steps.map((by): WalkStep => ({ kind: 'hook', site, hook, bridged, by }));
+  return { ...state, probability: both(state.probability, outcome.probability), steps: [...state.steps, ...steps] };
 }
 
+/** The end of a packet's way. @param packet as it is there */
 export function ending(
   state: WalkState,
   verdict: WalkVerdict,
   site: Site,
   packet: Packet,
-  detail: string,
+  reason: EndReason,
 ): WalkOutcome {
-  return { ...withHop(state, site, verdict, detail), verdict, at: site, packet };
+  return { ...withStep(state, { kind: 'end', site, verdict, reason }), verdict, at: site, packet, reason };
+}
+
+/** The end of a packet that doesn't get past a hook. @param bridgedBy the sysctl for which a bridged frame is shown to it */
+export function stopped(
+  state: WalkState,
+  site: Site,
+  packet: Packet,
+  hook: IpHook,
+  { verdict, steps }: HookOutcome,
+  bridgedBy?: string,
+): WalkOutcome {
+  const last = steps.at(-1);
+  if (verdict.kind === 'unknown') {
+    const { why } = verdict;
+    const reason = { kind: 'unknown-rule', hook, why, ...(last?.kind === 'rule' && { by: last }) } as const;
+    return ending(state, 'unknown', site, packet, reason);
+  }
+  const reason: EndReason = {
+    kind: 'rule',
+    hook,
+    ...(last !== undefined && last.kind !== 'connection' && { by: last }),
+    ...(verdict.kind === 'reject' && { with: verdict.with }),
+    ...(bridgedBy !== undefined && { bridgedBy }),
+  };
+  return ending(state, verdict.kind === 'reject' ? 'rejected' : 'dropped', site, packet, reason);
 }

@@ -1,11 +1,13 @@
-import { type Address, formatAddress } from '../../address/address.ts';
-import { formatPrefix } from '../../address/prefix.ts';
+import type { Address } from '../../address/address.ts';
+import type { Family } from '../../address/family.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { NextHop, Route } from '../../host/route.ts';
-import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
+import { deviceSysctl } from '../../host/sysctl-key.ts';
+import type { EndReason } from './end-reason.ts';
+import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import { formatPacket, type Packet } from './packet.ts';
+import type { Packet } from './packet.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site, SiteMap } from './site.ts';
 import { holdsAddress, selectAddress } from './source-address.ts';
@@ -17,11 +19,13 @@ import {
   type Connections,
   ending,
   knownConnection,
-  MOST_HOPS,
+  MOST_STEPS,
+  stopped,
   type WalkOutcome,
   type WalkState,
+  type WalkVerdict,
   withConnection,
-  withHop,
+  withStep,
   withVisit,
 } from './walk-state.ts';
 
@@ -40,12 +44,12 @@ export class Walk {
    * @param connections what the namespaces know already: of the first packet, where this one is the answer
    */
   send(site: Site, packet: Packet, connections: Connections = new Map()): Outcomes {
-    return this.output(site, packet, { probability: 1, hops: [], connections, visits: [] });
+    return this.output(site, packet, { probability: 1, steps: [], connections, visits: [] });
   }
 
   output(site: Site, packet: Packet, state: WalkState): Outcomes {
     const { source, destination } = packet;
-    const started = withVisit(withHop(state, site, 'send', formatPacket(packet)), { site, packet });
+    const started = withVisit(withStep(state, { kind: 'send', site, packet }), { site, packet });
     const answers = lookUpRoute(site.state, { destination, source, mark: 0 });
     return this.#each(started, answers, (routed, after) => {
       const device = deviceOf(routed);
@@ -83,7 +87,7 @@ export class Walk {
 
   /** A packet that comes in by a device. @param from the same packet's flight, where it began in this namespace */
   receive(site: Site, device: string, packet: Packet, state: WalkState, from?: Flight): Outcomes {
-    if (state.hops.length > MOST_HOPS) return [ending(state, 'dropped', site, packet, 'it goes round in circles')];
+    if (state.steps.length > MOST_STEPS) return [ending(state, 'dropped', site, packet, { kind: 'loop' })];
     const tracking = from?.tracking ?? ({ state: 'invalid', direction: 'original' } as const);
     const flight: Flight = { packet, mark: from?.mark ?? 0, tracking, inputDevice: device };
     return this.#hook('prerouting', site, flight, withVisit(state, { site, device, packet }), (arrived, after) =>
@@ -108,26 +112,17 @@ export class Walk {
     return this.#hook('input', site, flight, state, (arrived, after) => {
       const kept = withConnection(after, site, arrived.tracking.connection);
       const { carried } = arrived.packet;
-      if (carried === undefined) return [ending(kept, 'delivered', site, arrived.packet, formatPacket(arrived.packet))];
-      const tunnel = tunnelFor(site, arrived.packet, carried.vni);
-      if (tunnel === undefined)
-        return [ending(kept, 'dropped', site, carried.packet, `no tunnel device here takes VNI ${carried.vni}`)];
-      if (tunnel.mac !== carried.mac)
-        return [
-          ending(
-            kept,
-            'dropped',
-            site,
-            carried.packet,
-            `${tunnel.name} is not ${carried.mac}, which the sender takes it for`,
-          ),
-        ];
-      return this.receive(
-        site,
-        tunnel.name,
-        carried.packet,
-        withHop(kept, site, 'decapsulate', `${tunnel.name}, VNI ${carried.vni}`),
-      );
+      if (carried === undefined)
+        return [ending(kept, 'delivered', site, arrived.packet, { kind: 'delivered', packet: arrived.packet })];
+      const { vni, mac, packet } = carried;
+      const { destinationPort: port } = arrived.packet;
+      const dropped = (reason: EndReason) => [ending(kept, 'dropped', site, packet, reason)];
+      const tunnel = tunnelFor(site, arrived.packet, vni);
+      if (tunnel === undefined) return dropped({ kind: 'no-tunnel-device', vni, ...(port !== undefined && { port }) });
+      const { name: device, mac: own } = tunnel;
+      if (own !== mac)
+        return dropped({ kind: 'other-tunnel-mac', device, taken: mac, ...(own !== undefined && { mac: own }) });
+      return this.receive(site, device, packet, withStep(kept, { kind: 'decapsulate', site, device, vni, packet }));
     });
   }
 
@@ -142,8 +137,7 @@ export class Walk {
 
   #leave(site: Site, flight: Flight, route: Route, hop: NextHop, state: WalkState): Outcomes {
     const device = hop.device ?? '';
-    const via = hop.gateway === undefined ? '' : ` via ${formatAddress(hop.gateway)}`;
-    const routed = withHop(state, site, 'route', `${formatPrefix(route.destination)}${via} dev ${device}`);
+    const routed = withStep(state, { kind: 'route', site, route, hop, packet: flight.packet });
     return this.#hook('postrouting', site, { ...flight, outputDevice: device }, routed, (sent, after) => {
       const kept = withVisit(withConnection(after, site, sent.tracking.connection), {
         site,
@@ -151,26 +145,37 @@ export class Walk {
         packet: sent.packet,
       });
       const mtu = route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
-      if (sent.packet.length > mtu && (sent.packet.dontFragment || sent.packet.source.family === 6))
-        return [
-          ending(
-            kept,
-            'dropped',
-            site,
-            sent.packet,
-            `${sent.packet.length} bytes are more than the ${mtu} that ${device} takes, and it must not be fragmented`,
-          ),
-        ];
+      const { length, dontFragment, source } = sent.packet;
+      if (length > mtu && (dontFragment || source.family === 6))
+        return [ending(kept, 'dropped', site, sent.packet, { kind: 'too-long', length, mtu, device })];
       return transmit(this, site, device, hop.gateway ?? sent.packet.destination, sent.packet, kept);
     });
   }
 
   #noWay(site: Site, packet: Packet, routed: RouteAnswer, state: WalkState): WalkOutcome {
-    const to = formatAddress(packet.destination);
-    if (routed.kind === 'none') return ending(state, 'no-route', site, packet, `there is no route to ${to}`);
-    if (routed.kind === 'unknown') return ending(state, 'unknown', site, packet, routed.why);
-    if (routed.kind === 'blackhole') return ending(state, 'dropped', site, packet, `a blackhole route holds ${to}`);
-    return ending(state, 'no-route', site, packet, `a route to ${to} says ${routed.kind}`);
+    const { destination } = packet;
+    const end = (verdict: WalkVerdict, reason: EndReason) => ending(state, verdict, site, packet, reason);
+    switch (routed.kind) {
+      case 'none':
+        return end('no-route', { kind: 'no-route', destination, tables: tablesOf(site, destination.family) });
+      case 'unknown':
+        return end('unknown', { kind: 'unknown-route', destination, why: routed.why });
+      case 'unicast':
+        return end('unknown', { kind: 'unknown-route', destination, why: 'a route without a device' });
+      case 'blackhole':
+        return end('dropped', { kind: 'closed-route', type: 'blackhole', destination, by: routed.by });
+      case 'unreachable':
+      case 'prohibit':
+        return end('no-route', { kind: 'closed-route', type: routed.kind, destination, by: routed.by });
+      case 'broadcast':
+      case 'multicast':
+      case 'anycast':
+        return end('no-route', { kind: 'group-route', type: routed.kind, destination, by: routed.route });
+      case 'local':
+        return end('unknown', { kind: 'unknown-route', destination, why: 'a local route where none can be' });
+      default:
+        return routed satisfies never;
+    }
   }
 
   #each(
@@ -194,19 +199,10 @@ export class Walk {
     const { ruleset } = site.state;
     return evaluateHook(hook, flight, { ruleset, view: site.view, known }).flatMap((outcome) => {
       const after = afterHook(state, site, hook, outcome);
-      return outcome.verdict.kind === 'accept' ? follow(outcome.flight, after) : [stopped(after, site, hook, outcome)];
+      return outcome.verdict.kind === 'accept'
+        ? follow(outcome.flight, after)
+        : [stopped(after, site, outcome.flight.packet, hook, outcome)];
     });
-  }
-}
-
-function stopped(state: WalkState, site: Site, hook: IpHook, { verdict, flight }: HookOutcome): WalkOutcome {
-  switch (verdict.kind) {
-    case 'reject':
-      return ending(state, 'rejected', site, flight.packet, `at ${hook}, with ${verdict.with}`);
-    case 'unknown':
-      return ending(state, 'unknown', site, flight.packet, `at ${hook}: ${verdict.why}`);
-    default:
-      return ending(state, 'dropped', site, flight.packet, `at ${hook}`);
   }
 }
 
@@ -229,13 +225,22 @@ function deviceOf(answer: RouteAnswer): string | undefined {
 }
 
 /** Why a host doesn't pass a packet on; undefined where it does. */
-function forwardingProblem(site: Site, device: string, packet: Packet): string | undefined {
+function forwardingProblem(site: Site, device: string, packet: Packet): EndReason | undefined {
   const { sysctls } = site.state;
   const isFour = packet.source.family === 4;
-  const key = isFour ? `net.ipv4.conf.${device.replaceAll('.', '/')}.forwarding` : 'net.ipv6.conf.all.forwarding';
-  const value = sysctls.get(key) ?? (isFour ? sysctls.get('net.ipv4.ip_forward') : undefined);
-  if (value !== '1' && value !== '2') return `it is no router: ${key} is ${value ?? 'not known'}`;
-  return packet.hopLimit <= 1 ? 'its hop limit is used up' : undefined;
+  const sysctl = isFour ? deviceSysctl(4, device, 'forwarding') : deviceSysctl(6, 'all', 'forwarding');
+  const value = sysctls.get(sysctl) ?? (isFour ? sysctls.get('net.ipv4.ip_forward') : undefined);
+  if (value !== '1' && value !== '2')
+    return { kind: 'not-forwarding', device, sysctl, ...(value !== undefined && { value }) };
+  return packet.hopLimit <= 1 ? { kind: 'hop-limit' } : undefined;
+}
+
+/** The tables that routing rules of a family lead to, in their order. */
+function tablesOf({ state }: Site, family: Family): readonly number[] {
+  const rules = state.rules
+    .filter((rule) => rule.family === family)
+    .sort((left, right) => left.priority - right.priority);
+  return [...new Set(rules.flatMap(({ action }) => (action.kind === 'table' ? action.table : [])))];
 }
 
 /** A packet as a program in a namespace would begin to speak: its source as the kernel selects it, unless it is given. */
