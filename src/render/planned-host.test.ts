@@ -47,6 +47,23 @@ describe('planHostState', () => {
     );
   });
 
+  it('names at each end of a pair of links the other', () => {
+    fc.assert(
+      fc.property(arbitraryHosts, ([host]) => {
+        assert.ok(host !== undefined);
+        const attachments = [0, 1, 2].map((number) => attachment(host, number));
+        const { root, namespaces } = hostState(nodeInput(host, announcedDirectory([host]), { attachments }));
+        for (const [position, { state }] of namespaces.entries()) {
+          const pod = state.links.find(({ name }) => name === 'eth0');
+          const link = root.links.find(({ name }) => name === `veth${position}`);
+          assert.ok(pod !== undefined && link !== undefined);
+          assert.deepEqual(link.kind, { kind: 'veth', peerIndex: pod.index, peerNamespace: position + 1 });
+          assert.deepEqual(pod.kind, { kind: 'veth', peerIndex: link.index, peerNamespace: 0 });
+        }
+      }),
+    );
+  });
+
   it('finds by a look-up what a walk over all rows finds', () => {
     fc.assert(
       fc.property(arbitraryHosts, (hosts) => {

@@ -3,6 +3,7 @@ import { overlay } from '../host/overlay.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { NodeOutline } from '../plan/plan-node.ts';
 import { foreignState } from './foreign-state.ts';
+import { joinPairs } from './joined-pairs.ts';
 import { renderOutline } from './node.ts';
 import { pathTables } from './peer-path.ts';
 
@@ -21,7 +22,8 @@ export function planHostState({ plan, paths }: NodeOutline, facts: HostFacts): H
     if (pod?.namespace === undefined) return { id: path, state };
     return { id: path, pod: { namespace: pod.namespace, name: pod.name }, state };
   });
-  return { name: plan.node, root: overlay(foreignState(facts), owned.host, pathTables(paths)), namespaces };
+  const root = overlay(foreignState(facts), owned.host, pathTables(paths));
+  return { name: plan.node, ...joinPairs({ root, namespaces }, owned.host) };
 }
 
 /** A network namespace as it is made, with its loopback up. */

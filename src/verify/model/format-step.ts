@@ -29,8 +29,9 @@ function described(step: WalkStep): Omit<Hop, 'host'> {
     case 'receive':
       return { stage: 'receive', detail: step.device };
     case 'fabric': {
-      const detail = `the router ${formatAddress(step.router)}, which is not known here, is taken to reach ${step.beyond.name}`;
-      return { stage: 'fabric', detail };
+      const router = `the router ${formatAddress(step.router)}, which is not known here,`;
+      const does = step.routed === true ? 'has a route by which it reaches' : 'is taken to reach';
+      return { stage: 'fabric', detail: `${router} ${does} ${step.beyond.name}` };
     }
     case 'encapsulate':
       return { stage: 'encapsulate', detail: `${step.device}, VNI ${step.vni}, to ${formatAddress(step.remote)}` };

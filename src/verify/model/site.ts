@@ -1,4 +1,6 @@
 import { type Address, sameAddress } from '../../address/address.ts';
+import type { Prefix } from '../../address/prefix.ts';
+import { PrefixIndex } from '../../address/prefix-index.ts';
 import type { Link } from '../../host/link.ts';
 import type { HostState, NetworkState } from '../../host/network-state.ts';
 import type { KernelView } from './flight.ts';
@@ -23,12 +25,22 @@ export interface Port {
   readonly through?: { readonly site: Site; readonly bridge: Link };
 }
 
+/** What the network between hosts does for pods' addresses: the routes of a cloud, each to a host. */
+export interface FabricRoute {
+  readonly prefix: Prefix;
+  /** Name of the host that gets the packets. */
+  readonly host: string;
+}
+
 /** All namespaces that are known, and how their devices are joined. */
 export class SiteMap {
   readonly sites: readonly Site[];
   readonly #byHost: ReadonlyMap<string, readonly Site[]>;
+  readonly #fabric = new PrefixIndex<string>();
 
-  constructor(hosts: readonly HostState[]) {
+  /** @param fabric what routers between the hosts are known to do; without it nothing but to carry packets to hosts' own addresses */
+  constructor(hosts: readonly HostState[], fabric: readonly FabricRoute[] = []) {
+    for (const { prefix, host } of fabric) this.#fabric.add(prefix, host);
     this.sites = hosts.flatMap(({ name, root, namespaces }) => [
       siteOf(name, `node/${name}`, true, root),
       ...namespaces.map(({ id, pod, state }) =>
@@ -50,6 +62,12 @@ export class SiteMap {
         (row) => isRoot && sameAddress(row.address, address) && links.get(row.device)?.kind.kind !== 'vxlan',
       ),
     );
+  }
+
+  /** The host that the fabric's routes lead an address to. */
+  fabricHost(address: Address): Site | undefined {
+    for (const host of this.#fabric.holding(address)) return this.#byHost.get(host)?.find(({ isRoot }) => isRoot);
+    return undefined;
   }
 
   /** The other end of a veth pair: the indexes of both ends name each other. */

@@ -94,6 +94,11 @@ function toFabric(walk: Walk, site: Site, link: Link, nextHop: Address, packet: 
     const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: beyond.site });
     return arrive(walk, beyond, packet, carried);
   }
+  const routed = site.isRoot ? fabricPort(walk, site, packet.destination) : undefined;
+  if (routed !== undefined) {
+    const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: routed.site, routed: true });
+    return arrive(walk, routed, packet, carried);
+  }
   return [ending(state, 'unknown', site, packet, { kind: 'out-of-sight', device: link.name, nextHop })];
 }
 
@@ -103,6 +108,17 @@ function hostPort(walk: Walk, from: Site, address: Address): Port | undefined {
   const name = site?.state.addresses.find((row) => sameAddress(row.address, address))?.device;
   const device = site === undefined || name === undefined ? undefined : site.links.get(name);
   return site === undefined || site === from || device === undefined ? undefined : { site, device };
+}
+
+/** The uplink, if there is but one, of the host that the fabric routes an address to. */
+function fabricPort(walk: Walk, from: Site, address: Address): Port | undefined {
+  const site = walk.map.fabricHost(address);
+  if (site === undefined || site === from) return undefined;
+  const uplinks = [...site.links.values()].filter(
+    ({ kind, name }) => kind.kind === 'device' && site.state.addresses.some(({ device }) => device === name),
+  );
+  const [device] = uplinks;
+  return uplinks.length === 1 && device !== undefined ? { site, device } : undefined;
 }
 
 /** Any of those that the kernel draws a tunnel's source port from. */

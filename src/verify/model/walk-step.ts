@@ -20,8 +20,8 @@ export type WalkStep = { readonly site: Site } & (
     }
   | { readonly kind: 'route'; readonly route: Route; readonly hop: NextHop; readonly packet: Packet }
   | { readonly kind: 'receive'; readonly device: string }
-  /** It is carried by a router that isn't among what is known. */
-  | { readonly kind: 'fabric'; readonly router: Address; readonly beyond: Site }
+  /** It is carried by a router that isn't among what is known; `routed`: but for its route to the destination. */
+  | { readonly kind: 'fabric'; readonly router: Address; readonly beyond: Site; readonly routed?: true }
   | {
       readonly kind: 'encapsulate';
       readonly device: string;
