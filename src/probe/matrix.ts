@@ -85,7 +85,7 @@ export async function* probeMatrix(options: MatrixOptions): AsyncGenerator<Matri
   using poller = new SocketPoller();
   using prober = new Prober(poller);
   using server = new ProbeServer(poller, { onArrival: (arrival) => prober.noteArrival(arrival) });
-  const ports = new Map(participants.map((one) => [one, server.listen(one.namespace, one.id).port]));
+  const port = server.listenAlike(participants);
   const plan = () => options.probes?.values() ?? planMatrix(options);
   const total = plan().reduce((count) => count + 1, 0);
   const results: MatrixResult[] = [];
@@ -97,7 +97,7 @@ export async function* probeMatrix(options: MatrixOptions): AsyncGenerator<Matri
   const send = async (probe: MatrixProbe) => {
     const outcome = await prober.probe({
       namespace: probe.from.namespace,
-      to: { address: probe.target, port: ports.get(probe.to) ?? 0 },
+      to: { address: probe.target, port },
       protocol: probe.protocol,
       ...(probe.source !== undefined && { source: probe.source }),
       ...(timeout !== undefined && { timeout }),

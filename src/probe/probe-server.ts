@@ -28,6 +28,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** Another socket may hold the port of one protocol that was free in the other. */
 const PORT_ATTEMPTS = 16;
+/** Below the node ports of Kubernetes and the ports that the kernel gives to whoever connects. */
+const SHARED_PORTS = { first: 16_384, count: 13_000 } as const;
+const SHARED_PORT_ATTEMPTS = 64;
 
 /** Answers probes in any number of network namespaces from this one process, saying how it saw the sender. */
 export class ProbeServer {
@@ -53,6 +56,26 @@ export class ProbeServer {
         return listener;
       } catch (error) {
         if (port !== 0 || attempt === PORT_ATTEMPTS || !isFlatnetError(error, 'conflict')) throw error;
+      }
+    }
+  }
+
+  /**
+   * Listens in several namespaces on one and the same port, so that whoever gets a probe that was meant for another
+   * answers it, and says who it is.
+   * @returns the port
+   * @throws FlatnetError `conflict` where no port is free in all of them
+   */
+  listenAlike(participants: readonly { readonly namespace: SocketNamespace; readonly id: string }[]): number {
+    for (let attempt = 1; ; attempt++) {
+      const port = SHARED_PORTS.first + Math.floor(Math.random() * SHARED_PORTS.count);
+      using undo = new DisposableStack();
+      try {
+        for (const { namespace, id } of participants) undo.adopt(this.listen(namespace, id, port), (it) => it.close());
+        undo.move();
+        return port;
+      } catch (error) {
+        if (attempt === SHARED_PORT_ATTEMPTS || !isFlatnetError(error, 'conflict')) throw error;
       }
     }
   }
