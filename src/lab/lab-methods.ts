@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import { parseBySchema } from '../error/schema.ts';
 import type { ControlCall, ControlMethod } from './control-server.ts';
 import { type ExecResult, execParamsSchema, serveExec } from './exec.ts';
-import type { Lab } from './lab.ts';
 import { readLog } from './log-reader.ts';
 import { parsePlace } from './place.ts';
+import type { RunningLab } from './running-lab.ts';
 
 const rebootParams = v.strictObject({ host: v.string() });
 
@@ -21,7 +21,7 @@ const logsParams = v.strictObject({
  * What a lab answers on its control socket.
  * @param end ends the lab; called when `down` has been answered
  */
-export function labMethods(lab: Lab, end: () => void): Map<string, ControlMethod> {
+export function labMethods(lab: RunningLab, end: () => void): Map<string, ControlMethod> {
   return new Map<string, ControlMethod>([
     ['status', async () => lab.status()],
     ['exec', (call) => exec(lab, call)],
@@ -49,11 +49,12 @@ export function labMethods(lab: Lab, end: () => void): Map<string, ControlMethod
       },
     ],
     ['verify', ({ signal, emit }) => lab.verify(emit, signal)],
+    ['collect', ({ signal, emit }) => lab.collect(emit, signal)],
     ['down', async () => setImmediate(end)],
   ]);
 }
 
-async function exec(lab: Lab, call: ControlCall): Promise<ExecResult> {
+async function exec(lab: RunningLab, call: ControlCall): Promise<ExecResult> {
   const params = parseBySchema('exec', execParamsSchema, call.params);
   const place = parsePlace(params.where);
   switch (place.kind) {
@@ -75,7 +76,7 @@ async function exec(lab: Lab, call: ControlCall): Promise<ExecResult> {
         };
         const variables = Object.entries(params.environment).map(([variable, value]) => `${variable}=${value}`);
         const words = variables.length === 0 ? [command, ...args] : ['env', ...variables, command, ...args];
-        return lab.runtimeOf(place.namespace, place.name).spawn(name, words, stdio);
+        return lab.spawnInPod(name, words, stdio);
       });
     default:
       return place satisfies never;

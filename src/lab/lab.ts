@@ -1,36 +1,38 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { formatAddress } from '../address/address.ts';
-import { describeError, FlatnetError } from '../error/flatnet-error.ts';
+import { FlatnetError } from '../error/flatnet-error.ts';
 import { formatYaml } from '../error/yaml.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { PODS, SERVICES } from '../kube/resource.ts';
 import type { VerifyReport } from '../verify/report.ts';
 import { formatClusterConfiguration } from './agent-configuration.ts';
-import { ClusterView, compare } from './cluster-view.ts';
+import { dumpCluster } from './cluster-dump.ts';
+import { ClusterView } from './cluster-view.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { Fabric } from './fabric.ts';
-import { INTERNET } from './fabric-plan.ts';
 import { FabricRouteServer } from './fabric-route-server.ts';
 import { connectFromHost } from './host-connection.ts';
 import { hostFiles } from './host-files.ts';
 import type { LabProgress, LabStart } from './init-message.ts';
 import { mountScratch } from './init-scratch.ts';
-import { serveInternet } from './internet-server.ts';
+import { type CollectedDump, collectLab } from './lab-collection.ts';
 import type { LabHostConfiguration } from './lab-configuration.ts';
 import type { LabHost } from './lab-host.ts';
-import { LabNode } from './lab-node.ts';
+import { LabHosts } from './lab-hosts.ts';
+import type { LabNode } from './lab-node.ts';
 import type { HostStatus, LabStatus } from './lab-status.ts';
 import { verifyLive } from './live-verification.ts';
 import { createManifests } from './manifests.ts';
 import { NodeServices } from './node-services.ts';
 import { routePodStreams } from './pod-stream-router.ts';
 import { formatPublicationTarget, type Publication } from './publication.ts';
-import type { PodRuntime } from './runtime/pod-runtime.ts';
+import type { RunningLab } from './running-lab.ts';
+import type { PodName } from './runtime/pod-runtime.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 import { WORKLOAD_KINDS } from './workload-progress.ts';
 
@@ -59,13 +61,13 @@ const READY_DEADLINE = 60_000;
 const READY_DEADLINE_PER_HOST = 1_000;
 
 /** A whole cluster: in the process that is the first of its namespaces, and so in the fabric's network namespace. */
-export class Lab {
+export class Lab implements RunningLab {
   readonly #options: LabOptions;
   readonly #stop = new AbortController();
   /** What ends after all processes of the lab. */
   readonly #resources = new AsyncDisposableStack();
   readonly #fabric: Fabric;
-  readonly #nodes = new Map<string, LabNode>();
+  readonly #hosts = new LabHosts();
   /** By host; of its present boot. */
   readonly #services: Map<string, NodeServices>;
   readonly #controlPlane: ControlPlane;
@@ -113,23 +115,13 @@ export class Lab {
     return lab;
   }
 
-  get controlPlane(): ControlPlane {
-    return this.#controlPlane;
-  }
-
-  /** A client of the lab's API; the lab closes it. */
-  get client(): KubeClient {
-    return this.#client;
-  }
-
-  /** The pod runtime of a pod's node. @throws FlatnetError `not-found` */
-  runtimeOf(namespace: string, pod: string): PodRuntime {
-    const found = this.#view.pods.find((view) => view.namespace === namespace && view.name === pod);
-    if (found !== undefined) return servicesOf(this.#services, found.node).runtime;
+  spawnInPod(name: PodName, command: readonly string[], stdio: StdioOptions): ChildProcess {
+    const found = this.#view.pods.find((view) => view.namespace === name.namespace && view.name === name.pod);
+    if (found !== undefined) return servicesOf(this.#services, found.node).runtime.spawn(name, command, stdio);
     throw new FlatnetError({
       operation: 'find pod',
       code: 'not-found',
-      message: `the lab has no pod ${namespace}/${pod}`,
+      message: `the lab has no pod ${name.namespace}/${name.pod}`,
       remedy: 'see which it has with: flatnet lab status',
     });
   }
@@ -153,16 +145,8 @@ export class Lab {
     return socket;
   }
 
-  /** A host by its name, the one outside among them. @throws FlatnetError `not-found` */
   node(name: string): LabNode {
-    const node = this.#nodes.get(name);
-    if (node !== undefined) return node;
-    throw new FlatnetError({
-      operation: 'find host',
-      code: 'not-found',
-      message: `the lab has no host ${JSON.stringify(name)}`,
-      remedy: `it has ${[...this.#nodes.keys()].sort(compare).join(', ')}`,
-    });
+    return this.#hosts.get(name);
   }
 
   /** The file that a process of a host, or of the lab itself, logs to. */
@@ -219,11 +203,27 @@ export class Lab {
     });
   }
 
+  async collect(emit: (dump: CollectedDump) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { program, environment, start } = this.#options;
+    const hosts = this.#hosts.running.map((host) => {
+      const pods = this.#services.get(host.name)?.runtime.pods ?? [];
+      const named = pods.flatMap(({ namespacePath, pod: { metadata } }) =>
+        namespacePath === undefined
+          ? []
+          : [[path.basename(namespacePath), `${metadata.namespace}/${metadata.name}`] as const],
+      );
+      return { host, pods: new Map(named) };
+    });
+    const ended = AbortSignal.any([signal, this.#stop.signal]);
+    await collectLab({ program, environment, hosts, scratch: start.directory.disks, emit, signal: ended });
+    await emit({ file: 'cluster.json', text: await dumpCluster(this.#client, ended) });
+  }
+
   /** Ends everything in good order. */
   async stop(): Promise<void> {
     this.#phase = 'stopping';
     this.#stop.abort();
-    for (const node of this.#nodes.values()) node.retire();
+    this.#hosts.retire();
     await Promise.all([this.#controller?.ended, ...[...this.#services.values()].map((services) => services.ended())]);
     await this.#resources.disposeAsync();
   }
@@ -239,24 +239,18 @@ export class Lab {
     return connectFromHost(this.node(pod.spec?.nodeName ?? '').host, pod.status?.podIP ?? '', target.port);
   }
 
-  async #bootHosts(): Promise<void> {
-    const { configuration, directory } = this.#options.start;
-    const { hosts, internet } = configuration;
-    const outside = { name: INTERNET, addresses: internet, labels: {} };
-    const all = [...hosts, ...(internet.length > 0 ? [outside] : [])];
-    for (const host of all) {
-      const node = await LabNode.create({
-        configuration: host,
-        disk: { directory: path.join(directory.disks, host.name), keep: this.#options.program.directories },
-        files: hostFiles(configuration, host.name, this.#controlPlane.fabricKubeconfig),
-        fabric: this.#fabric,
-        environment: this.#options.environment,
-        onFailure: (error) => this.#options.onWarning(`${host.name} doesn't boot: ${describeError(error)}`),
-        onBoot: (running) => (host.name === INTERNET ? serveInternet(running) : this.#startOnHost(running)),
-      });
-      this.#nodes.set(host.name, node);
-      this.#options.onProgress({ stage: 'hosts up', done: this.#nodes.size, total: all.length });
-    }
+  #bootHosts(): Promise<void> {
+    const { start, program, environment, onProgress, onWarning } = this.#options;
+    return this.#hosts.boot({
+      start,
+      program,
+      environment,
+      fabric: this.#fabric,
+      files: (host) => hostFiles(start.configuration, host, this.#controlPlane.fabricKubeconfig),
+      onBoot: (host) => this.#startOnHost(host),
+      onProgress,
+      onWarning,
+    });
   }
 
   #startOnHost(host: LabHost): void {

@@ -78,6 +78,11 @@ export class PodWorker {
     return this.#sandbox?.pid;
   }
 
+  /** Where the host has the pod's network namespace mounted, while it has its own. */
+  get namespacePath(): string | undefined {
+    return this.#sandbox?.namespacePath;
+  }
+
   /** Of the pod, once it has a network. */
   get addresses(): readonly string[] {
     return this.#addresses;
