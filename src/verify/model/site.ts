@@ -1,4 +1,4 @@
-import { type Address, sameAddress } from '../../address/address.ts';
+import { type Address, formatAddress } from '../../address/address.ts';
 import type { Prefix } from '../../address/prefix.ts';
 import { PrefixIndex } from '../../address/prefix-index.ts';
 import type { Link } from '../../host/link.ts';
@@ -37,6 +37,7 @@ export class SiteMap {
   readonly sites: readonly Site[];
   readonly #byHost: ReadonlyMap<string, readonly Site[]>;
   readonly #fabric = new PrefixIndex<string>();
+  #hostPorts: ReadonlyMap<string, readonly (readonly [string, Port])[]> | undefined;
 
   /** @param fabric what routers between the hosts are known to do; without it nothing but to carry packets to hosts' own addresses */
   constructor(hosts: readonly HostState[], fabric: readonly FabricRoute[] = []) {
@@ -55,13 +56,26 @@ export class SiteMap {
     return this.sites.find((site) => site.name === name);
   }
 
-  /** The host whose own namespace has an address on a device that isn't a tunnel. */
-  hostWith(address: Address): Site | undefined {
-    return this.sites.find(({ isRoot, state, links }) =>
-      state.addresses.some(
-        (row) => isRoot && sameAddress(row.address, address) && links.get(row.device)?.kind.kind !== 'vxlan',
-      ),
-    );
+  /** The devices, other than tunnels, by which hosts' own namespaces have an address. */
+  hostPortsWith(address: Address): readonly Port[] {
+    this.#hostPorts ??= Map.groupBy(this.#listHostPorts(), ([key]) => key);
+    return (this.#hostPorts.get(formatAddress(address)) ?? []).map(([, port]) => port);
+  }
+
+  /** Whether a device leads, through a bridge maybe, to something other than the namespaces that are known. */
+  leadsOut(site: Site, link: Link): boolean {
+    if (link.kind.kind === 'loopback') return false;
+    if (link.kind.kind !== 'bridge') return this.peerOf(site, link) === undefined;
+    return [...site.links.values()].some((port) => port.master === link.name && this.peerOf(site, port) === undefined);
+  }
+
+  *#listHostPorts(): Generator<readonly [string, Port]> {
+    for (const site of this.sites)
+      if (site.isRoot)
+        for (const { address, device: name } of site.state.addresses) {
+          const device = site.links.get(name);
+          if (device !== undefined && device.kind.kind !== 'vxlan') yield [formatAddress(address), { site, device }];
+        }
   }
 
   /** The host that the fabric's routes lead an address to. */

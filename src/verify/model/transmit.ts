@@ -29,7 +29,10 @@ export function transmit(
   const ports = walk.map.segment(site, link);
   if (ports === undefined) return toFabric(walk, site, link, nextHop, packet, state);
   const receiver = receiverOn(ports, site, device, nextHop);
-  if ('kind' in receiver) return [ending(state, 'dropped', site, packet, receiver)];
+  if ('kind' in receiver)
+    return walk.map.leadsOut(site, link)
+      ? toFabric(walk, site, link, nextHop, packet, state)
+      : [ending(state, 'dropped', site, packet, receiver)];
   return bridged(receiver, packet, state, (passed) => arrive(walk, receiver, packet, passed));
 }
 
@@ -86,10 +89,10 @@ function bridged(port: Port, packet: Packet, state: WalkState, follow: (state: W
 
 /** Out of the last device that is known: to the host that has the next hop's address, or out of sight. */
 function toFabric(walk: Walk, site: Site, link: Link, nextHop: Address, packet: Packet, state: WalkState): Outcomes {
-  const direct = site.isRoot ? hostPort(walk, site, nextHop) : undefined;
+  const [direct] = site.isRoot ? hostPorts(walk, site, nextHop, 'on the fabric') : [];
   if (direct !== undefined) return arrive(walk, direct, packet, state);
   // routers between hosts are seldom among what is known: that they carry packets to the hosts' own addresses is taken for granted
-  const beyond = site.isRoot ? hostPort(walk, site, packet.destination) : undefined;
+  const [beyond] = site.isRoot ? hostPorts(walk, site, packet.destination, 'anywhere') : [];
   if (beyond !== undefined) {
     const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: beyond.site });
     return arrive(walk, beyond, packet, carried);
@@ -102,12 +105,15 @@ function toFabric(walk: Walk, site: Site, link: Link, nextHop: Address, packet: 
   return [ending(state, 'unknown', site, packet, { kind: 'out-of-sight', device: link.name, nextHop })];
 }
 
-/** The device by which another host has an address. */
-function hostPort(walk: Walk, from: Site, address: Address): Port | undefined {
-  const site = walk.map.hostWith(address);
-  const name = site?.state.addresses.find((row) => sameAddress(row.address, address))?.device;
-  const device = site === undefined || name === undefined ? undefined : site.links.get(name);
-  return site === undefined || site === from || device === undefined ? undefined : { site, device };
+/**
+ * The device by which another host has an address: one that leads out before one that leads to the host's own containers only. None
+ * where several hosts have the address alike, since nobody can tell which is meant.
+ */
+function hostPorts(walk: Walk, from: Site, address: Address, where: 'on the fabric' | 'anywhere'): readonly Port[] {
+  const others = walk.map.hostPortsWith(address).filter(({ site }) => site !== from);
+  const outward = others.filter(({ site, device }) => walk.map.leadsOut(site, device));
+  const candidates = outward.length > 0 || where === 'on the fabric' ? outward : others;
+  return new Set(candidates.map(({ site }) => site)).size === 1 ? candidates : [];
 }
 
 /** The uplink, if there is but one, of the host that the fabric routes an address to. */
