@@ -124,9 +124,7 @@ export async function servingCluster(
   const { router, hosts } = await cluster(t, 'auto', subnets, wiring);
   const poller = new SocketPoller();
   const server = new ProbeServer(poller);
-  const prober = new Prober(poller);
   t.after(() => {
-    prober.close();
     server.close();
     poller.close();
   });
@@ -163,6 +161,18 @@ export async function servingCluster(
       );
       publish();
     },
+    /** Gives a service as many endpoints more, and takes those given before: nobody is there. */
+    pad(name: string, count: number) {
+      const key = `default/${name}`;
+      const real = (endpoints.get(key) ?? []).filter(({ node }) => node !== CROWD_ENDPOINT.node);
+      const first = parseAddress('10.128.0.0');
+      const padding = Array.from({ length: count }, (_, index) => ({
+        ...CROWD_ENDPOINT,
+        address: addToAddress(first, index),
+      }));
+      endpoints.set(key, [...real, ...padding]);
+      publish();
+    },
     /** Makes a crowd of services that nobody asks for, each with ten endpoints that nobody is. */
     crowd(count: number) {
       const first = parseAddress('10.96.16.0');
@@ -190,9 +200,18 @@ export async function servingCluster(
     addressOfHost: (number: number, family: Family) =>
       known(addressOf(hostAt(hosts, number).planned.node.addresses, family)),
     /** What comes of asking: `HOST/POD saw SOURCE`, or the reason of the failure. */
-    async ask(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
+    async ask(
+      from: NetworkNamespace,
+      protocol: ProbeProtocol,
+      address: Address,
+      port: number,
+      source?: Address,
+      timeout = SILENCE,
+    ) {
+      // A port of its own, for a datagram on a flow that is known already asks nobody.
+      using prober = new Prober(poller);
       const to = { address, port };
-      const request = { namespace: from, protocol, to, timeout: SILENCE, ...(source !== undefined && { source }) };
+      const request = { namespace: from, protocol, to, timeout, ...(source !== undefined && { source }) };
       return describeOutcome(await prober.probe(request));
     },
   };

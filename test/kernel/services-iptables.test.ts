@@ -11,18 +11,12 @@ import { CLUSTER_PREFIXES } from '../../src/plan/arbitrary.ts';
 import type { ServicePlan } from '../../src/plan/service/service-plan.ts';
 import { planRestore } from '../../src/render/iptables/restore-plan.ts';
 import { renderServiceRuleset } from '../../src/render/iptables/service-ruleset.ts';
-import { configure, newNamespace, runIn } from '../namespace.ts';
+import { newNamespace, runIn } from '../namespace.ts';
 import { IPTABLES_MISSING } from './iptables-program.ts';
 import { type ServiceFollower, type Site, service, servingCluster } from './planned-services.ts';
+import { EXTERNAL, EXTERNALS, each, OUTSIDE, PROTOCOLS, routeExternal, virtual } from './service-site.ts';
 
-const OUTSIDE = { 4: parseAddress('10.1.0.254'), 6: parseAddress('fd00:1::ff') } as const;
-const EXTERNAL = { 4: parseAddress('192.0.2.9'), 6: parseAddress('2001:db8:2::9') } as const;
-const EXTERNALS = [EXTERNAL[4], EXTERNAL[6]];
-const PROTOCOLS = ['tcp', 'udp'] as const;
 const PREFIXES = FAMILIES.map((family) => CLUSTER_PREFIXES[family]);
-
-const virtual = (number: number, family: Family) =>
-  parseAddress(family === 4 ? `10.96.0.${number}` : `fd00:10:96::${number}`);
 
 function program(family: Family, verb: 'save' | 'restore'): string {
   return `${family === 4 ? 'iptables' : 'ip6tables'}-${verb}`;
@@ -58,21 +52,6 @@ function site(t: Parameters<typeof servingCluster>[0], subnets: readonly number[
     follow: (plan) => follow(namespace, plan),
   });
   return servingCluster(t, subnets, 'point-to-point', {}, followerOf);
-}
-
-async function each(check: (family: Family, protocol: 'tcp' | 'udp') => Promise<void>): Promise<void> {
-  for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
-}
-
-/** Leads the router's packets for the external addresses over a host. */
-function routeExternal({ router, addressOfHost }: Site, host: number): void {
-  configure(
-    router,
-    FAMILIES.map((family) => {
-      const prefix = `${formatAddress(EXTERNAL[family])}/${family === 4 ? 32 : 128}`;
-      return `route replace ${prefix} via ${formatAddress(addressOfHost(host, family))}`;
-    }),
-  );
 }
 
 describe('services as iptables rules in the kernel', { skip: IPTABLES_MISSING }, () => {
@@ -134,8 +113,9 @@ describe('services as iptables rules in the kernel', { skip: IPTABLES_MISSING },
     await each(async (family, protocol) => {
       // the kernel takes an ICMPv6 answer that comes while connect() is under way for a soft error, and asks once more
       if (family === 6 && protocol === 'tcp') return;
+      // nor over IPv4, now and then, until a second later
       for (const from of [pod(0, 0), host(0)])
-        assert.equal(await ask(from, protocol, virtual(10, family), 80), 'refused');
+        assert.equal(await ask(from, protocol, virtual(10, family), 80, undefined, 5000), 'refused');
     });
   });
 

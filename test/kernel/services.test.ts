@@ -1,42 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatAddress, parseAddress } from '../../src/address/address.ts';
-import { FAMILIES, type Family } from '../../src/address/family.ts';
+import { formatAddress } from '../../src/address/address.ts';
 import { parsePrefix } from '../../src/address/prefix.ts';
 import type { Wiring } from '../../src/cni/attachment.ts';
-import { configure, runIn } from '../namespace.ts';
+import { runIn } from '../namespace.ts';
 import { missing } from './planned-cluster.ts';
-import { type Site, service, servingCluster } from './planned-services.ts';
+import { service, servingCluster } from './planned-services.ts';
+import {
+  EXTERNAL,
+  EXTERNALS,
+  each,
+  FAR_OUTSIDE,
+  LOOPBACK,
+  OUTSIDE,
+  PROTOCOLS,
+  routeExternal,
+  virtual,
+} from './service-site.ts';
 
 const SKIP = missing(['nft']);
-const PROTOCOLS = ['tcp', 'udp'] as const;
 const WIRINGS: readonly Wiring[] = ['point-to-point', 'bridge'];
-/** The router's own address that hosts know as a neighbour, and another one. */
-const OUTSIDE = { 4: parseAddress('10.1.0.254'), 6: parseAddress('fd00:1::ff') } as const;
-const FAR_OUTSIDE = { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8::1') } as const;
-const EXTERNAL = { 4: parseAddress('192.0.2.9'), 6: parseAddress('2001:db8:2::9') } as const;
-const EXTERNALS = [EXTERNAL[4], EXTERNAL[6]];
-const LOOPBACK = parseAddress('127.0.0.1');
-
-const virtual = (number: number, family: Family) =>
-  parseAddress(family === 4 ? `10.96.0.${number}` : `fd00:10:96::${number}`);
-
-/** Asks in every family and protocol. */
-async function each(check: (family: Family, protocol: 'tcp' | 'udp') => Promise<void>): Promise<void> {
-  for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
-}
-
-/** Leads the router's packets for the external addresses over a host. */
-function routeExternal(site: Site, host: number): void {
-  configure(
-    site.router,
-    FAMILIES.map((family) => {
-      const host32 = `${formatAddress(EXTERNAL[family])}/${family === 4 ? 32 : 128}`;
-      return `route replace ${host32} via ${formatAddress(site.addressOfHost(host, family))}`;
-    }),
-  );
-}
-
 describe('services in the kernel', { skip: SKIP }, () => {
   for (const wiring of WIRINGS) {
     it(`${wiring}: show endpoints on any host the pod or node that asks, as it is`, async (t) => {
@@ -164,36 +147,6 @@ describe('services in the kernel', { skip: SKIP }, () => {
     const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
     // the value that chance exceeds once in a million times, at three degrees of freedom
     assert.ok(chiSquare < 30.7, JSON.stringify([...counts]));
-  });
-
-  it('lead a client with affinity to one endpoint as long as that is there', async (t) => {
-    const site = await servingCluster(t, [1, 1]);
-    const sticky = service('web', 10, { affinityTimeout: 600 });
-    const all = [
-      [0, 0],
-      [0, 1],
-      [1, 0],
-      [1, 1],
-    ] as const;
-    site.serve(sticky, ...all);
-    await each(async (family, protocol) => {
-      for (const [at, port] of [
-        [virtual(10, family), 80],
-        [site.addressOfHost(0, family), 30010],
-      ] as const) {
-        const ask = () => site.ask(site.pod(0, 0), protocol, at, port);
-        const first = await ask();
-        for (let count = 0; count < 8; count++) assert.equal(await ask(), first);
-        const gone = first.split(' ')[0];
-        site.serve(sticky, ...all.filter((pod) => pod.join('/') !== gone));
-        const second = await ask();
-        assert.match(second, /saw/);
-        assert.notEqual(second, first);
-        for (let count = 0; count < 4; count++) assert.equal(await ask(), second);
-        site.serve(sticky, ...all);
-        assert.equal(await ask(), second, 'one more endpoint takes no client away');
-      }
-    });
   });
 
   it('open host ports to everybody, to the pod itself and at loopback too', async (t) => {

@@ -7,8 +7,15 @@ export interface EndpointClass {
   readonly protocol: TransportProtocol;
   /** Endpoints in a pool of this class. */
   readonly count: number;
-  /** Seconds of affinity; absent for none. */
-  readonly affinityTimeout?: number;
+  readonly affinity?: Affinity;
+}
+
+/** Of pools whose clients come back to the same endpoint. */
+export interface Affinity {
+  /** Seconds without a new connection after which a client is free again. */
+  readonly timeout: number;
+  /** How many of the lower bits of a member's number tell it from the others of its pool. */
+  readonly memberBits: number;
 }
 
 /** The classes of pools without endpoints. */
@@ -16,9 +23,14 @@ export const REFUSED_CLASS = 1;
 export const DROPPED_CLASS = 2;
 const FIRST_CLASS = 16;
 
-/** Name of the chain of a class: `tcp-3`, `tcp-3-sticky-10800`. */
-export function className({ protocol, count, affinityTimeout }: EndpointClass): string {
-  return `${protocol}-${count}${affinityTimeout === undefined ? '' : `-sticky-${affinityTimeout}`}`;
+/** Name of the chain of a class: `tcp-3`, `tcp-3-sticky-10800-of-32`. */
+export function className({ protocol, count, affinity }: EndpointClass): string {
+  return `${protocol}-${count}${affinity === undefined ? '' : `-sticky-${affinityName(affinity)}`}`;
+}
+
+/** Timeout in seconds, and how many members a pool may have: `10800-of-32`. */
+export function affinityName({ timeout, memberBits }: Affinity): string {
+  return `${timeout}-of-${2 ** memberBits}`;
 }
 
 interface NumberedClass extends EndpointClass {

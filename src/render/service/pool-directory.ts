@@ -2,9 +2,11 @@ import { isVerdict, literalsKey } from '../../netfilter/element-key.ts';
 import type { Literal, MapElement } from '../../netfilter/node.ts';
 import type { PoolEndpoint, ServicePool } from '../../plan/service/service-plan.ts';
 import { addressLiteral, numberLiteral } from '../rule.ts';
+import { BlockPool } from './block-pool.ts';
 import type { ElementChanges } from './element-changes.ts';
 import { ClassDirectory, DROPPED_CLASS, type EndpointClass, REFUSED_CLASS } from './endpoint-class.ts';
 import type { FoundTable } from './found-table.ts';
+import { MemberBlock } from './member-block.ts';
 import { NumberPool } from './number-pool.ts';
 import { endpointKey, placeEndpoints } from './placed-endpoints.ts';
 import { frontMark, NUMBER_MASK, translatedMark } from './service-mark.ts';
@@ -18,7 +20,8 @@ interface NumberedPool {
   readonly endpointClass: (EndpointClass & { readonly number: number }) | undefined;
   /** Endpoints by their slots. */
   readonly slots: readonly PoolEndpoint[];
-  /** Of a pool with affinity, the member numbers of its slots. */
+  /** Of a pool with affinity, its block of numbers, and those of them that its slots have. */
+  readonly block: MemberBlock | undefined;
   readonly members: readonly number[];
 }
 
@@ -26,7 +29,7 @@ interface NumberedPool {
 export class PoolDirectory {
   readonly #pools = new Map<string, NumberedPool>();
   readonly #numbers = new NumberPool(1, NUMBER_MASK + 1);
-  readonly #members = new NumberPool(1, NUMBER_MASK + 1);
+  readonly #blocks = new BlockPool(NUMBER_MASK + 1);
   readonly classes = new ClassDirectory();
 
   /** What a front that leads to the pool has as its mark. */
@@ -44,18 +47,19 @@ export class PoolDirectory {
   put(pool: ServicePool, changes: ElementChanges, found?: FoundPool): void {
     const sticky = pool.affinityTimeout !== undefined;
     let before = this.#pools.get(pool.id);
-    if (before !== undefined && (before.pool.affinityTimeout !== undefined) !== sticky) {
+    if (before !== undefined && !isRoomy(before.block, sticky, pool.endpoints.length)) {
       this.remove(pool.id, changes);
       before = undefined;
     }
     const slots = placeEndpoints(before?.slots ?? found?.slots ?? [], pool.endpoints);
-    const number = before?.number ?? this.#numbers.take(found?.number);
+    const block = before?.block ?? (sticky ? MemberBlock.take(this.#blocks, slots.length, found?.number) : undefined);
     const after: NumberedPool = {
       pool,
-      number,
-      endpointClass: this.#acquire(pool, slots.length),
+      number: block?.first ?? before?.number ?? this.#numbers.take(found?.number),
+      endpointClass: this.#acquire(pool, slots.length, block),
       slots,
-      members: sticky ? this.#membersOf(slots, before, found) : [],
+      block,
+      members: block === undefined ? [] : membersOf(block, slots, before, found),
     };
     this.#release(before?.endpointClass);
     this.#pools.set(pool.id, after);
@@ -67,8 +71,8 @@ export class PoolDirectory {
     if (known === undefined) return;
     this.#pools.delete(id);
     this.#release(known.endpointClass);
-    this.#numbers.give(known.number);
-    for (const member of known.members) this.#members.give(member);
+    if (known.block === undefined) this.#numbers.give(known.number);
+    else known.block.giveTo(this.#blocks);
     diffElements(known, undefined, changes);
   }
 
@@ -77,30 +81,43 @@ export class PoolDirectory {
     for (const pool of this.#pools.values()) yield* elementsOf(pool);
   }
 
-  #acquire({ protocol, affinityTimeout }: ServicePool, count: number): NumberedPool['endpointClass'] {
+  #acquire(
+    { protocol, affinityTimeout: timeout }: ServicePool,
+    count: number,
+    block: MemberBlock | undefined,
+  ): NumberedPool['endpointClass'] {
     if (count === 0) return undefined;
-    const wanted = { protocol, count, ...(affinityTimeout !== undefined && { affinityTimeout }) };
+    const affinity =
+      timeout === undefined || block === undefined ? undefined : { timeout, memberBits: block.memberBits };
+    const wanted = { protocol, count, ...(affinity !== undefined && { affinity }) };
     return { ...wanted, number: this.classes.acquire(wanted) };
   }
 
   #release(left: EndpointClass | undefined): void {
     if (left !== undefined) this.classes.release(left);
   }
+}
 
-  #membersOf(
-    slots: readonly PoolEndpoint[],
-    before: NumberedPool | undefined,
-    found: FoundPool | undefined,
-  ): readonly number[] {
-    const earlier = new Map(before?.slots.map((endpoint, index) => [endpointKey(endpoint), before.members[index]]));
-    const members = slots.map((endpoint) => {
-      const key = endpointKey(endpoint);
-      return earlier.get(key) ?? this.#members.take(found?.members.get(key));
-    });
-    const kept = new Set(members);
-    for (const member of before?.members ?? []) if (!kept.has(member)) this.#members.give(member);
-    return members;
-  }
+/** Whether a pool may stay as it is numbered: with affinity or without, and with a number for every endpoint. */
+function isRoomy(block: MemberBlock | undefined, sticky: boolean, count: number): boolean {
+  return block === undefined ? !sticky : sticky && block.size >= count;
+}
+
+/** The members of the slots; who is there already keeps his number. */
+function membersOf(
+  block: MemberBlock,
+  slots: readonly PoolEndpoint[],
+  before: NumberedPool | undefined,
+  found: FoundPool | undefined,
+): readonly number[] {
+  const earlier = new Map(before?.slots.map((endpoint, index) => [endpointKey(endpoint), before.members[index]]));
+  const present = new Set(slots.map(endpointKey));
+  // First, since a full block has no other numbers for those that are new.
+  for (const [key, member] of earlier) if (member !== undefined && !present.has(key)) block.giveMember(member);
+  return slots.map((endpoint) => {
+    const key = endpointKey(endpoint);
+    return earlier.get(key) ?? block.takeMember(found?.members.get(key));
+  });
 }
 
 /** What a table says of one pool. */

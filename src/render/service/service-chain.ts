@@ -4,17 +4,9 @@ import { type Prefix, parsePrefix } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { BaseChain, Chain, Expression, Literal, Rule, Statement } from '../../netfilter/node.ts';
 import { ACCEPT, addressLiteral, DROP, equals, field, isOutside, numberLiteral, prefixLiteral, rule } from '../rule.ts';
-import { className, type EndpointClass } from './endpoint-class.ts';
-import {
-  admissionKey,
-  clientKey,
-  concatenation,
-  type FamilyTerms,
-  frontKey,
-  PORT_KEY,
-  TERMS,
-} from './service-family.ts';
-import { CLASS_MASK, NUMBER_MASK, TRANSLATED } from './service-mark.ts';
+import { type Affinity, affinityName, className, type EndpointClass } from './endpoint-class.ts';
+import { admissionKey, concatenation, type FamilyTerms, frontKey, PORT_KEY, TERMS } from './service-family.ts';
+import { CLASS_MASK, NUMBER_MASK, poolMask, TRANSLATED } from './service-mark.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
 /** Names of the sets that the surroundings fill, and of the map from classes to their chains. */
@@ -43,8 +35,8 @@ export interface ChainFacts {
   /** This node's InternalIP; the kernel chooses a source where there is none. */
   readonly address: Address | undefined;
   readonly servicePrefixes: readonly Prefix[];
-  /** Affinity timeouts in use, in seconds. */
-  readonly affinityTimeouts: readonly number[];
+  /** In use. */
+  readonly affinities: readonly Affinity[];
   /** Whether some front is for some sources only. */
   readonly restricted: boolean;
   /** Whether anything is served at loopback addresses. */
@@ -116,7 +108,7 @@ function base(
  * NAT, but for what arrives for the host itself at the guard of loopback addresses.
  */
 export function fixedChains(facts: ChainFacts): readonly Chain[] {
-  const { family, loopback, affinityTimeouts } = facts;
+  const { family, loopback, affinities } = facts;
   const terms = TERMS[family];
   const guarded = loopback && family === 4;
   return [
@@ -136,7 +128,7 @@ export function fixedChains(facts: ChainFacts): readonly Chain[] {
     { name: 'from-inside', rules: [...entryRules(facts, terms), ...insideRules(terms), rule(goTo('for-everyone'))] },
     { name: 'from-anywhere', rules: [...entryRules(facts, terms), rule(goTo('for-everyone'))] },
     { name: 'for-everyone', rules: everyoneRules(facts, terms) },
-    ...affinityTimeouts.map((seconds) => returningChain(terms, seconds)),
+    ...affinities.map((affinity) => returningChain(terms, affinity)),
     {
       name: PICK_CHAIN,
       rules: [rule({ kind: 'vmap', key: CLASS, map: { name: SURROUNDING_SETS.classes } })],
@@ -150,15 +142,10 @@ export function fixedChains(facts: ChainFacts): readonly Chain[] {
   ];
 }
 
-/** What comes before any front: who may not connect, and who comes back. */
-function entryRules({ affinityTimeouts, restricted }: ChainFacts, terms: FamilyTerms): readonly Rule[] {
+/** What comes before any front: who may not connect. */
+function entryRules({ restricted }: ChainFacts, terms: FamilyTerms): readonly Rule[] {
   const { restricted: fronts, admitted } = SERVICE_SETS;
-  return [
-    ...(restricted ? [rule(isIn(frontKey(terms), fronts), isNotIn(admissionKey(terms), admitted), DROP)] : []),
-    ...affinityTimeouts.map((seconds) =>
-      rule(setMark(lookUp(clientKey(terms), `affinity-${seconds}`)), jump(`returning-${seconds}`)),
-    ),
-  ];
+  return restricted ? [rule(isIn(frontKey(terms), fronts), isNotIn(admissionKey(terms), admitted), DROP)] : [];
 }
 
 function insideRules(terms: FamilyTerms): readonly Rule[] {
@@ -200,23 +187,37 @@ function isLocal(): Statement {
   };
 }
 
-/** A client that comes back: the member that it was led to, if that is still one. */
-function returningChain(terms: FamilyTerms, seconds: number): Chain {
+/** Who is remembered: a client of a pool. @param pool its number, or a member's where `memberBits` say how to tell it */
+function clientKey({ source }: FamilyTerms, memberBits?: number): Expression {
+  const pool: Expression =
+    memberBits === undefined
+      ? MARK
+      : { kind: 'binary', operator: '&', left: MARK, right: number(poolMask(memberBits)) };
+  return concatenation(field(source), pool);
+}
+
+function returningName(affinity: Affinity): string {
+  return `returning-${affinityName(affinity)}`;
+}
+
+/** A client that comes back: the member that it was led to, if that is still one; otherwise it is to be led anew. */
+function returningChain(terms: FamilyTerms, affinity: Affinity): Chain {
+  const { timeout, memberBits } = affinity;
   const members = lookUp(MARK, SERVICE_SETS.members);
   return {
-    name: `returning-${seconds}`,
+    name: returningName(affinity),
     rules: [
       rule({
         kind: 'dynamic-set',
         operation: 'update',
-        set: `affinity-${seconds}`,
-        key: clientKey(terms),
+        set: `affinity-${timeout}`,
+        key: clientKey(terms, memberBits),
         value: MARK,
       }),
       ...(['tcp', 'udp', 'sctp'] as const).map((protocol) =>
         rule(isTransport(protocol), { kind: 'nat', type: 'dnat', address: members, flags: [] }),
       ),
-      rule(setMark(number(0))),
+      rule(setMark({ kind: 'binary', operator: '&', left: MARK, right: number(poolMask(memberBits)) })),
     ],
   };
 }
@@ -275,24 +276,24 @@ function guardChains(): readonly Chain[] {
 
 /** The choice among as many endpoints as pools of the class have, each as likely as the others. */
 export function classChain(terms: FamilyTerms, wanted: EndpointClass): Chain {
-  const { protocol, count, affinityTimeout } = wanted;
+  const { protocol, count, affinity } = wanted;
   const slot: Expression = { kind: 'numgen', mode: 'random', modulus: count, offset: 0 };
   const choice = concatenation(MARK, slot);
   const translate = (address: Expression): Rule =>
     rule(isTransport(protocol), { kind: 'nat', type: 'dnat', address, flags: [] });
   const name = className(wanted);
-  if (affinityTimeout === undefined)
-    return { name, rules: [rule(SIGN), translate(lookUp(choice, SERVICE_SETS.endpoints))] };
+  if (affinity === undefined) return { name, rules: [rule(SIGN), translate(lookUp(choice, SERVICE_SETS.endpoints))] };
   const remember = {
     kind: 'dynamic-set',
-    set: `affinity-${affinityTimeout}`,
-    key: clientKey(terms),
+    set: `affinity-${affinity.timeout}`,
+    key: clientKey(terms, affinity.memberBits),
     value: MARK,
   } as const;
   return {
     name,
     rules: [
       rule(SIGN),
+      rule(setMark(lookUp(clientKey(terms), remember.set)), jump(returningName(affinity))),
       rule(setMark(lookUp(choice, SERVICE_SETS.choices))),
       // To add is no way to change what there is, and what there is leads to nobody.
       rule({ ...remember, operation: 'delete' }),

@@ -27,11 +27,6 @@ export function frontKey({ destination }: FamilyTerms): Expression {
   return concatenation(field(destination), TRANSPORT, field('th dport'));
 }
 
-/** `ip saddr . ip daddr . meta l4proto . th dport`. */
-export function clientKey({ source, destination }: FamilyTerms): Expression {
-  return concatenation(field(source), field(destination), TRANSPORT, field('th dport'));
-}
-
 /** `ip daddr . meta l4proto . th dport . ip saddr`. */
 export function admissionKey({ source, destination }: FamilyTerms): Expression {
   return concatenation(field(destination), TRANSPORT, field('th dport'), field(source));

@@ -7,7 +7,14 @@ import type { Chain, MapElement, SetElement, Table } from '../../netfilter/node.
 import { addressOf } from '../../plan/peer-directory.ts';
 import type { ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import { addressLiteral, numberLiteral, prefixLiteral } from '../rule.ts';
-import { className, DROPPED_CLASS, type EndpointClass, REFUSED_CLASS } from './endpoint-class.ts';
+import {
+  type Affinity,
+  affinityName,
+  className,
+  DROPPED_CLASS,
+  type EndpointClass,
+  REFUSED_CLASS,
+} from './endpoint-class.ts';
 import {
   type ChainFacts,
   classChain,
@@ -31,9 +38,9 @@ export function serviceFrame(
 ): Table {
   const { family, restricted } = facts;
   const terms = TERMS[family];
-  const timeouts = new Set(classes.flatMap(({ affinityTimeout }) => affinityTimeout ?? []));
-  const affinityTimeouts = [...timeouts].sort((left, right) => left - right);
-  const chains = chainsFor(surroundings, { ...facts, affinityTimeouts });
+  const affinities = affinitiesOf(classes);
+  const affinityTimeouts = [...new Set(affinities.map(({ timeout }) => timeout))];
+  const chains = chainsFor(surroundings, { ...facts, affinities });
   return {
     family: terms.table,
     name: OWNED.serviceTable,
@@ -55,6 +62,14 @@ export function serviceFrame(
     ],
     chains: [...chains, ...classes.map((one) => chainOf(terms, one))],
   };
+}
+
+/** Those in use, each once. */
+function affinitiesOf(classes: readonly NumberedClass[]): readonly Affinity[] {
+  const byName = new Map(
+    classes.flatMap(({ affinity }) => (affinity === undefined ? [] : [[affinityName(affinity), affinity] as const])),
+  );
+  return [...byName.values()].sort((left, right) => left.timeout - right.timeout || left.memberBits - right.memberBits);
 }
 
 /** Chains and sets that are the same objects as before needn't be compared rule by rule and element by element. */
@@ -79,8 +94,8 @@ function chainsFor(
   facts: Omit<ChainFacts, 'address' | 'servicePrefixes'>,
 ): readonly Chain[] {
   const { chains: known } = renderedFor(surroundings);
-  const { family, restricted, loopback, affinityTimeouts } = facts;
-  const key = `${family} ${restricted} ${loopback} ${affinityTimeouts.join(' ')}`;
+  const { family, restricted, loopback, affinities } = facts;
+  const key = `${family} ${restricted} ${loopback} ${affinities.map(affinityName).join(' ')}`;
   let chains = known.get(key);
   if (chains === undefined) {
     const address = addressOf(surroundings.addresses, family);

@@ -7,6 +7,8 @@
  *
  * Found in a map of fronts: the class of the pool in the upper 12 bits, its number in the lower 20. Between the choice
  * of an endpoint and the way out: our sign in the upper bits, the number of a pool, or of a member of one, in the lower.
+ * A pool with affinity has a block of numbers: the first is its own, and each of its members has one. So the pool can be
+ * told from the member, and clients are remembered by pool, whichever of its fronts they come by.
  */
 const NUMBER_BITS = 20;
 
@@ -17,6 +19,11 @@ export const TRANSLATED = 0xf1a0_0000;
 
 /** Numbers of classes are below this, and none is our sign. */
 export const CLASS_LIMIT = 0xf1a;
+
+/** What leaves of a member's mark that of its pool. @param memberBits of the numbers of the pool's members */
+export function poolMask(memberBits: number): number {
+  return 2 ** 32 - 2 ** memberBits;
+}
 
 export function frontMark(classNumber: number, poolNumber: number): number {
   return classNumber * 2 ** NUMBER_BITS + poolNumber;

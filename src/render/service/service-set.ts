@@ -28,10 +28,10 @@ export const SERVICE_SETS = {
 /** Clients that an affinity may hold at a time: what is more is balanced like everyone. */
 const AFFINITY_SIZE = 262_144;
 
-/** The map of clients and the members that they were led to; one for each timeout, as a client starts it anew. */
+/** The map of clients, by pool, and the members that they were led to; one for each timeout, as a client starts it anew. */
 export function affinityMap({ address }: FamilyTerms, seconds: number): NamedMap {
   return {
-    ...map(`affinity-${seconds}`, [address, address, 'inet_proto', 'inet_service'], ['mark']),
+    ...map(`affinity-${seconds}`, [address, 'mark'], ['mark']),
     flags: ['timeout', 'dynamic'],
     size: AFFINITY_SIZE,
     timeout: seconds * 1000,
