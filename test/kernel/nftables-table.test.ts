@@ -5,8 +5,8 @@ import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { arbitraryTable } from '../../src/netfilter/arbitrary.ts';
 import { canonicalTable } from '../../src/netfilter/canonical-table.ts';
 import { diffTables } from '../../src/netfilter/diff-tables.ts';
-import { newNamespace, runIn } from '../namespace.ts';
-import { NFT_MISSING } from './nft-program.ts';
+import { newNamespace } from '../namespace.ts';
+import { NFT_VERSIONS, nftMissing, runNft } from './nft-program.ts';
 
 const OURS = { family: 'ip', name: 'flatnet' } as const;
 
@@ -50,19 +50,20 @@ describe('tables over netlink', () => {
     );
   });
 
-  it('are printed by nft', { skip: NFT_MISSING }, (t) => {
-    const namespace = newNamespace(t);
-    using session = RulesetSession.open(namespace);
-    fc.assert(
-      fc.property(arbitraryTable, (table) => {
-        session.apply([{ kind: 'add-table', table }]);
-        try {
-          assert.match(runIn(namespace, 'nft', 'list', 'ruleset'), /^table ip flatnet \{/);
-        } finally {
-          session.apply([{ kind: 'remove-table', table: OURS }]);
-        }
-      }),
-      { numRuns: 20 },
-    );
-  });
+  for (const version of NFT_VERSIONS)
+    it(`are printed by nft ${version}`, { skip: nftMissing(version) }, (t) => {
+      const namespace = newNamespace(t);
+      using session = RulesetSession.open(namespace);
+      fc.assert(
+        fc.property(arbitraryTable, (table) => {
+          session.apply([{ kind: 'add-table', table }]);
+          try {
+            assert.match(runNft(version, namespace, ['list', 'ruleset']).stdout, /^table ip flatnet \{/);
+          } finally {
+            session.apply([{ kind: 'remove-table', table: OURS }]);
+          }
+        }),
+        { numRuns: 20 },
+      );
+    });
 });
