@@ -1,4 +1,6 @@
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
+import { pointAt } from './bounds.ts';
+import { observer } from './observation.ts';
 import { type Packet, reversed, sameTuple, type Tuple, tupleOf } from './packet.ts';
 
 /** What one namespace's conntrack holds of a connection. */
@@ -38,7 +40,11 @@ export function track(packet: Packet, known: Connection | undefined): Tracking {
     return { state: 'established', direction: 'original', connection: known };
   const flags = packet.tcpFlags ?? SYN;
   const answersNothing = packet.protocol === PROTOCOL_NUMBERS.tcp && (flags & (SYN | ACK)) === (SYN | ACK);
-  if (answersNothing) return { state: 'invalid', direction: 'original' };
+  if (answersNothing) {
+    const tcp = BigInt(packet.protocol);
+    observer()?.narrow('protocol', tcp, pointAt(tcp));
+    return { state: 'invalid', direction: 'original' };
+  }
   const connection: Connection = {
     original: tuple,
     reply: reversed(tuple),

@@ -2,6 +2,8 @@ import type { Address } from '../../address/address.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
+import { aspectOf, observeLayout, observePoint } from './observe-comparison.ts';
+import { observeLookup } from './observe-lookup.ts';
 import { hasPorts, reversed, type Tuple } from './packet.ts';
 import {
   ABSENT,
@@ -20,17 +22,28 @@ type Outcome = readonly Weighted<Values>[];
 /** Choices that a random number makes more than this many of are told as one that nobody can tell. */
 const MOST_CHOICES = 4096;
 
-/** The values that an expression may have, with their probabilities. */
+/** The values that an expression may have, with their probabilities. Their use is anything: what they read counts. */
 export function evaluate(expression: Expression, flight: Flight, context: EvaluationContext): Outcome {
+  return valuesOf(expression, flight, context, true);
+}
+
+/** As `evaluate`, for whoever compares the values himself, and tells the observer of what he finds. */
+export function evaluateKey(expression: Expression, flight: Flight, context: EvaluationContext): Outcome {
+  return valuesOf(expression, flight, context, false);
+}
+
+/** @param counts whether the very value of each field counts */
+function valuesOf(expression: Expression, flight: Flight, context: EvaluationContext, counts: boolean): Outcome {
   switch (expression.kind) {
     case 'literal':
       return certain([valueOfLiteral(expression.literal)]);
     case 'payload':
-      return certain([payloadValue(expression.field, flight)]);
     case 'meta':
-      return certain([metaValue(expression.key, flight, context)]);
-    case 'ct':
-      return certain([conntrackValue(expression.key, expression.direction, flight)]);
+    case 'ct': {
+      const value = fieldValue(expression, flight, context);
+      if (counts) observePoint(aspectOf(expression), value);
+      return certain([value]);
+    }
     case 'fib':
       return certain([context.view.fib(expression.selectors, expression.result, flight)]);
     case 'numgen':
@@ -43,16 +56,16 @@ export function evaluate(expression: Expression, flight: Flight, context: Evalua
       );
     case 'concatenation':
       return combine(
-        expression.parts.map((part) => evaluate(part, flight, context)),
+        expression.parts.map((part) => valuesOf(part, flight, context, counts)),
         (parts) => parts.flat(),
       );
     case 'map': {
       const map = context.findSet(expression.name);
       const elements = map !== undefined && 'value' in map ? map.elements : undefined;
-      return mapValues(evaluate(expression.key, flight, context), elements);
+      return mapValues(expression.key, evaluateKey(expression.key, flight, context), elements);
     }
     case 'anonymous-map':
-      return mapValues(evaluate(expression.key, flight, context), expression.elements);
+      return mapValues(expression.key, evaluateKey(expression.key, flight, context), expression.elements);
     case 'set':
     case 'set-reference':
       return certain([UNKNOWN]);
@@ -84,9 +97,10 @@ function combine(parts: readonly Outcome[], join: (values: readonly Values[]) =>
   return joined.map(({ content, probability }) => ({ content: join(content), probability }));
 }
 
-function mapValues(keys: Outcome, elements: readonly MapElement[] | undefined): Outcome {
+function mapValues(key: Expression, keys: Outcome, elements: readonly MapElement[] | undefined): Outcome {
   return keys.map(({ content, probability }) => {
     const element = elements === undefined ? UNKNOWN : findElement(elements, content);
+    observeLookup(key, content, elements, element, true);
     return { content: valuesOfElement(element), probability };
   });
 }
@@ -99,6 +113,25 @@ function valuesOfElement(element: MapElement | undefined | typeof UNKNOWN): Valu
 
 function mappedValue(literal: Literal): Value {
   return valueOfLiteral(literal);
+}
+
+function fieldValue(
+  expression: Extract<Expression, { readonly kind: 'payload' | 'meta' | 'ct' }>,
+  flight: Flight,
+  context: EvaluationContext,
+): Value {
+  switch (expression.kind) {
+    case 'payload':
+      return payloadValue(expression.field, flight);
+    case 'meta':
+      return metaValue(expression.key, flight, context);
+    case 'ct':
+      return conntrackValue(expression.key, expression.direction, flight);
+    default: {
+      const never: never = expression;
+      return never;
+    }
+  }
 }
 
 const WORD = 0xffff_ffffn;
@@ -134,6 +167,7 @@ function optional(value: number | undefined): Value {
 
 /** Of a header that the packet hasn't, the kernel reads what stands there instead, unless a match before it keeps it away. */
 function payloadValue(field: PayloadField, { packet }: Flight): Value {
+  observeLayout(packet.protocol, field);
   switch (field) {
     case 'ip saddr':
       return addressValue(packet.source, 4);

@@ -1,6 +1,8 @@
 import type { Expression, Statement } from '../../netfilter/node.ts';
-import { evaluate } from './evaluate-expression.ts';
+import { evaluate, evaluateKey } from './evaluate-expression.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
+import { observeLiteral, observeOrder } from './observe-comparison.ts';
+import { observeLookup } from './observe-lookup.ts';
 import {
   ABSENT,
   type Answer,
@@ -28,11 +30,12 @@ export function evaluateMatch(
   const { left, right, operator } = statement;
   const drawn = left.kind === 'numgen' || left.kind === 'jhash' ? drawnShare(left, statement) : undefined;
   if (drawn !== undefined) return drawn;
-  const lefts = evaluate(left, flight, context);
+  const lefts = evaluateKey(left, flight, context);
   const [only] = lefts;
-  if (lefts.length === 1 && only !== undefined) return compareWith(only.content, operator, right, flight, context);
+  if (lefts.length === 1 && only !== undefined)
+    return compareWith(left, only.content, operator, right, flight, context);
   return lefts.flatMap(({ content, probability }) =>
-    compareWith(content, operator, right, flight, context).map((answer) => ({
+    compareWith(left, content, operator, right, flight, context).map((answer) => ({
       content: answer.content,
       probability: both(probability, answer.probability),
     })),
@@ -40,6 +43,7 @@ export function evaluateMatch(
 }
 
 function compareWith(
+  left: Expression,
   values: Values,
   operator: MatchStatement['operator'],
   right: Expression,
@@ -52,6 +56,7 @@ function compareWith(
     case 'literal': {
       const [value = UNKNOWN] = values;
       if (operator !== '==' && operator !== '!=') break;
+      observeLiteral(left, value, right.literal);
       const answer = covers(right.literal, value);
       return answerOf(operator === '!=' ? inverse(answer) : answer);
     }
@@ -59,15 +64,18 @@ function compareWith(
     case 'set-reference': {
       const elements = right.kind === 'set' ? right.elements : context.findSet(right.name)?.elements;
       const found = elements === undefined ? UNKNOWN : findElement(elements, values);
+      observeLookup(left, values, elements, found, false);
       const answer = found === UNKNOWN ? UNKNOWN : found !== undefined;
       return answerOf(operator === '!=' ? inverse(answer) : answer);
     }
     default:
   }
-  return evaluate(right, flight, context).map(({ content, probability }) => ({
-    content: compare(values[0] ?? UNKNOWN, operator, content[0] ?? UNKNOWN),
-    probability,
-  }));
+  return evaluate(right, flight, context).map(({ content, probability }) => {
+    const [value = UNKNOWN] = values;
+    const [other = UNKNOWN] = content;
+    observeOrder(left, value, operator, other);
+    return { content: compare(value, operator, other), probability };
+  });
 }
 
 function answerOf(answer: Answer): readonly Weighted<Answer>[] {

@@ -2,9 +2,12 @@ import type { Family } from '../../address/family.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { Expression, MapElement, RejectType, Rule, Statement, Verdict } from '../../netfilter/node.ts';
 import { type NatEnd, translated } from './connection.ts';
-import { evaluate } from './evaluate-expression.ts';
+import { evaluate, evaluateKey } from './evaluate-expression.ts';
 import { evaluateMatch } from './evaluate-match.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
+import { observer } from './observation.ts';
+import { observePorts } from './observe-comparison.ts';
+import { observeLookup } from './observe-lookup.ts';
 import { formatPacket } from './packet.ts';
 import { ABSENT, both, certain, findElement, UNKNOWN, type Values, type Weighted } from './value.ts';
 
@@ -104,8 +107,9 @@ function runStatement(
       return [{ ...step, verdict: ruleVerdict(statement.verdict) }];
     case 'vmap': {
       const elements = verdictElements(statement.map, context);
-      return evaluate(statement.key, flight, context).map((key) => {
+      return evaluateKey(statement.key, flight, context).map((key) => {
         const element = elements === undefined ? UNKNOWN : findElement(elements, key.content);
+        observeLookup(statement.key, key.content, elements, element, true);
         return { ...step, probability: both(probability, key.probability), verdict: verdictOfElement(element) };
       });
     }
@@ -257,6 +261,11 @@ function applyTarget(step: Step, end: NatEnd, target: Values, probability: numbe
   const family: Family = flight.packet.source.family;
   const to = { family, value: address };
   const number = typeof port === 'bigint' ? Number(port) : undefined;
+  observer()?.tellApart('address', address);
+  if (number !== undefined) {
+    observer()?.tellApart('port', BigInt(number));
+    observePorts(flight.packet.protocol);
+  }
   const packet =
     end === 'destination'
       ? { ...flight.packet, destination: to, ...(number !== undefined && { destinationPort: number }) }

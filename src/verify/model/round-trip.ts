@@ -23,7 +23,7 @@ export interface Probe {
 
 /** Ports that the kernel draws sources from begin here (net.ipv4.ip_local_port_range). */
 const FIRST_SOURCE_PORT = 32768;
-const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
+export const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
 const ECHO_REPLY = { 4: 0, 6: 129 } as const;
 const SYN_ACK = 18;
 
@@ -39,7 +39,11 @@ export function roundTrips(walk: Walk, from: Site, to: Address, probe: Probe): r
       ? { icmpType: ECHO_REQUEST[family], icmpCode: 0 }
       : { sourcePort: probe.sourcePort ?? FIRST_SOURCE_PORT, destinationPort: probe.port ?? 80 }),
   });
-  if (packet === undefined) return undefined;
+  return packet === undefined ? undefined : tripsOf(walk, from, packet);
+}
+
+/** Sends a packet that a program in a namespace makes, and from wherever it arrives its answer. */
+export function tripsOf(walk: Walk, from: Site, packet: Packet): readonly RoundTrip[] {
   return walk.send(from, packet).map((there): RoundTrip => {
     if (there.verdict !== 'delivered') return { there };
     return { there, back: walk.send(there.at, answerTo(there.packet), there.connections) };

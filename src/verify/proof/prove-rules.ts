@@ -1,0 +1,42 @@
+import type { ClusterState } from '../../cluster/cluster-state.ts';
+import type { HostState } from '../../host/network-state.ts';
+import type { Evidence } from '../evidence.ts';
+import { type FabricRoute, SiteMap } from '../model/site.ts';
+import { Walk } from '../model/walk.ts';
+import { RULE_NAMES, type VerifyReport } from '../report.ts';
+import { type Explanation, explainByKind } from './describe-breach.ts';
+import { findParticipants } from './participant.ts';
+import type { Peers } from './peers.ts';
+import { ProofTally } from './proof-tally.ts';
+import { Block, type ProofSetting } from './prove-block.ts';
+
+export interface ProofOptions {
+  /** What routers between the hosts are known to do for pods' addresses: a cloud's routes. */
+  readonly fabric?: readonly FabricRoute[];
+  /** What the cluster's API says; without it the namespaces tell who is a pod, and uplinks a node's addresses. */
+  readonly cluster?: ClusterState;
+  /** Tells the cause of a breach; its kind in words unless given. */
+  readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
+}
+
+/**
+ * Proves the three rules for all pairs of these hosts and their pods: of every packet with every protocol and port, or
+ * shows one that breaks them. What can't be told makes the verdict unknown where it matters.
+ */
+export function proveRules(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
+  const map = new SiteMap(hosts, options.fabric);
+  const { explain = explainByKind, cluster } = options;
+  const tally = new ProofTally((evidence) => explain(evidence, map));
+  const { all, unknown } = findParticipants(map, cluster);
+  for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
+  const setting: ProofSetting = {
+    walk: new Walk(map),
+    tally,
+    withSctp: false,
+    judged: (box) => [box],
+  };
+  const groups = all.map((participant): Peers => ({ kind: participant.kind, members: [participant] }));
+  for (const from of groups)
+    for (const to of groups) if (from.kind === 'pod' || to.kind === 'pod') new Block(setting, from, to).prove();
+  return tally.report();
+}

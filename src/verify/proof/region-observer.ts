@@ -1,0 +1,40 @@
+import { type Bounds, hull, intersection, pointAt, sideOf } from '../model/bounds.ts';
+import type { Aspect, Observer } from '../model/observation.ts';
+import { ASPECTS, type Box, type Point, VARIABLES, type Variable } from './box.ts';
+
+/** Watches the walk of one packet, and keeps the box of those around it that fare the same. */
+export class RegionObserver implements Observer {
+  readonly #point: Point;
+  readonly #region: Record<Variable, Bounds>;
+
+  /** @param domain the packets that are asked about, this one among them */
+  constructor(point: Point, domain: Box) {
+    this.#point = point;
+    this.#region = { ...domain };
+  }
+
+  /** The packets of the domain that fare as the one that was watched. */
+  get region(): Box {
+    return { ...this.#region };
+  }
+
+  narrow(aspect: Aspect, value: bigint, to: Bounds): void {
+    for (const variable of VARIABLES)
+      if (ASPECTS[variable] === aspect && this.#point[variable] === value)
+        this.#region[variable] = intersection(this.#region[variable], to);
+  }
+
+  within(aspect: Aspect, value: bigint): Bounds {
+    let bounds = pointAt(value);
+    for (const variable of VARIABLES)
+      if (ASPECTS[variable] === aspect && this.#point[variable] === value)
+        bounds = hull(bounds, this.#region[variable]);
+    return bounds;
+  }
+
+  tellApart(aspect: Aspect, constant: bigint): void {
+    for (const variable of VARIABLES)
+      if (ASPECTS[variable] === aspect)
+        this.#region[variable] = intersection(this.#region[variable], sideOf(pointAt(constant), this.#point[variable]));
+  }
+}
