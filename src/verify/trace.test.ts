@@ -256,6 +256,22 @@ describe('trace', () => {
     assert.deepEqual(doubtsOf({ 'node0/nft.txt': 'table ip x {\n' }), ['unknown', 'node/node0 nft.txt']);
   });
 
+  it('ends where a packet goes round in circles', () => {
+    const route = (via: string) =>
+      JSON.stringify([
+        { dst: 'default', gateway: via, dev: 'eth0' },
+        { dst: '192.0.2.0/24', dev: 'eth0' },
+        { type: 'local', dst: via === '192.0.2.1' ? '192.0.2.2' : '192.0.2.1', dev: 'eth0', table: 'local' },
+      ]);
+    const files = snapshot(['', ''], {
+      'node0/route.json': route('192.0.2.2'),
+      'node1/route.json': route('192.0.2.1'),
+    });
+    const [outcome] = follow(files, 'pod/default/p00', '203.0.113.1:80');
+    assert.equal(outcome?.verdict, 'dropped');
+    assert.equal(outcome?.hops.filter(({ stage }) => stage === 'receive').length, 4);
+  });
+
   it('refuses names that nobody has', () => {
     for (const target of ['pod/default/none:80', 'svc/default/none:80', 'somewhere'])
       assert.throws(

@@ -71,6 +71,13 @@ export function sameTuple(left: Tuple, right: Tuple): boolean {
   );
 }
 
+/** True for packets with the same headers, but for what every router changes. */
+export function sameHeaders(left: Packet, right: Packet): boolean {
+  if (left.protocol !== right.protocol || !sameTuple(left, right)) return false;
+  const [inLeft, inRight] = [left.carried?.packet, right.carried?.packet];
+  return inLeft === undefined || inRight === undefined ? inLeft === inRight : sameHeaders(inLeft, inRight);
+}
+
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(PROTOCOL_NUMBERS).map(([name, number]) => [number, name]),
 );

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import type { HookOutcome, IpHook } from './evaluate-hook.ts';
-import { type Packet, sameTuple, tupleOf } from './packet.ts';
+import { type Packet, sameHeaders, sameTuple, tupleOf } from './packet.ts';
 import type { Site } from './site.ts';
 import { both } from './value.ts';
 import type { WalkStep } from './walk-step.ts';
@@ -13,6 +13,8 @@ export type WalkVerdict = 'delivered' | 'dropped' | 'rejected' | 'no-route' | 'u
 export interface Visit {
   readonly site: Site;
   readonly device?: string;
+  /** It came in by the device. */
+  readonly arrived?: true;
   readonly packet: Packet;
 }
 
@@ -43,8 +45,8 @@ export interface WalkState {
   readonly visits: readonly Visit[];
 }
 
-/** More steps than that are a loop. */
-export const MOST_STEPS = 200;
+/** More steps than that are a loop, whatever changes on the way. */
+export const MOST_STEPS = 2000;
 
 export function knownConnection(connections: Connections, site: Site, packet: Packet): Connection | undefined {
   const tuple = tupleOf(packet);
@@ -60,6 +62,13 @@ export function withConnection(state: WalkState, site: Site, connection: Connect
 
 export function withVisit(state: WalkState, visit: Visit): WalkState {
   return { ...state, visits: [...state.visits, visit] };
+}
+
+/** True for a packet that came in by a device before, just as it is: whatever led it back will do so again. */
+export function wasHere(state: WalkState, site: Site, device: string, packet: Packet): boolean {
+  return state.visits.some(
+    (visit) => visit.arrived && visit.site === site && visit.device === device && sameHeaders(visit.packet, packet),
+  );
 }
 
 export function withStep(state: WalkState, step: WalkStep): WalkState {

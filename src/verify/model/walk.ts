@@ -24,6 +24,7 @@ import {
   type WalkOutcome,
   type WalkState,
   type WalkVerdict,
+  wasHere,
   withConnection,
   withStep,
   withVisit,
@@ -87,12 +88,12 @@ export class Walk {
 
   /** A packet that comes in by a device. @param from the same packet's flight, where it began in this namespace */
   receive(site: Site, device: string, packet: Packet, state: WalkState, from?: Flight): Outcomes {
-    if (state.steps.length > MOST_STEPS) return [ending(state, 'dropped', site, packet, { kind: 'loop' })];
+    if (state.steps.length > MOST_STEPS || wasHere(state, site, device, packet))
+      return [ending(state, 'dropped', site, packet, { kind: 'loop' })];
     const tracking = from?.tracking ?? ({ state: 'invalid', direction: 'original' } as const);
     const flight: Flight = { packet, mark: from?.mark ?? 0, tracking, inputDevice: device };
-    return this.#hook('prerouting', site, flight, withVisit(state, { site, device, packet }), (arrived, after) =>
-      this.#route(site, arrived, device, after),
-    );
+    const here = withVisit(state, { site, device, arrived: true, packet });
+    return this.#hook('prerouting', site, flight, here, (arrived, after) => this.#route(site, arrived, device, after));
   }
 
   #route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {

@@ -70,6 +70,32 @@ describe('readSnapshot', () => {
     assert.equal(cluster?.pods.size, 3);
   });
 
+  it('tells pods with the same address apart by their hosts', () => {
+    const pod = (name: string, nodeName: string) => ({
+      kind: 'Pod',
+      metadata: { name, namespace: 'x' },
+      spec: { nodeName },
+      status: { phase: 'Running', podIP: '172.17.0.2' },
+    });
+    const { hosts } = readSnapshot(
+      new Map([
+        ['cluster.json', JSON.stringify({ items: [pod('a', 'one'), pod('b', 'two')] })],
+        ...['one', 'two', 'three'].flatMap((host): [string, string][] => [
+          [`${host}/link.json`, '[]'],
+          [`${host}/netns/cni-1/addr.json`, addressesOf('172.17.0.2')],
+        ]),
+      ]),
+    );
+    assert.deepEqual(
+      hosts.map(({ name, namespaces }) => [name, namespaces[0]?.pod?.name]),
+      [
+        ['one', 'a'],
+        ['three', undefined],
+        ['two', 'b'],
+      ],
+    );
+  });
+
   it('does without cluster.json', () => {
     const { hosts, cluster } = readSnapshot(new Map([['a/pods/x/y/link.json', '[]']]));
     assert.equal(cluster, undefined);

@@ -1,4 +1,4 @@
-import { formatAddress } from '../../address/address.ts';
+import { type Address, formatAddress } from '../../address/address.ts';
 import { buildClusterState } from '../../cluster/build-cluster-state.ts';
 import type { ClusterState } from '../../cluster/cluster-state.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
@@ -28,7 +28,7 @@ const CLUSTER_FILE = 'cluster.json';
 export function readSnapshot(files: SnapshotFiles): Snapshot {
   const text = files.get(CLUSTER_FILE);
   const cluster = text === undefined ? undefined : buildClusterState(parseClusterObjects(text)).state;
-  const podsByAddress = podNames(cluster);
+  const podsByAddress = new PodNames(cluster);
   const hosts = [...directories(files)]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, namespaces]): HostState => {
@@ -38,7 +38,9 @@ export function readSnapshot(files: SnapshotFiles): Snapshot {
         root: stateAt(''),
         namespaces: [...namespaces]
           .sort()
-          .map((directory) => namespaceOf(directory, stateAt(directory), podsByAddress)),
+          .map((directory) =>
+            namespaceOf(directory, stateAt(directory), (address) => podsByAddress.nameAt(name, address)),
+          ),
       };
     });
   if (hosts.length > 0) return { hosts, ...(cluster !== undefined && { cluster }) };
@@ -71,21 +73,39 @@ function isDumpFile(name: string): name is DumpFile {
 
 type PodName = NonNullable<NamespaceState['pod']>;
 
-/** Pods by address; hostNetwork pods have none of their own. */
-function podNames(cluster: ClusterState | undefined): ReadonlyMap<string, PodName> {
-  const names = new Map<string, PodName>();
-  for (const { namespace, name, addresses, hostNetwork, phase } of cluster?.pods.values() ?? [])
-    if (!hostNetwork && phase !== 'Succeeded' && phase !== 'Failed')
-      for (const address of addresses) names.set(formatAddress(address), { namespace, name });
-  return names;
+/** Pods by the addresses that the cluster knows them under; hostNetwork pods have none of their own. */
+class PodNames {
+  readonly #byAddress = new Map<string, (PodName & { readonly node?: string })[]>();
+
+  constructor(cluster: ClusterState | undefined) {
+    for (const pod of cluster?.pods.values() ?? []) {
+      if (pod.hostNetwork || pod.phase === 'Succeeded' || pod.phase === 'Failed') continue;
+      for (const address of pod.addresses) {
+        const key = formatAddress(address);
+        this.#byAddress.set(key, [...(this.#byAddress.get(key) ?? []), pod]);
+      }
+    }
+  }
+
+  /** The pod of a host that has an address: where ranges overlap, others have it too. A host may go by another name than its Node. */
+  nameAt(host: string, address: Address): PodName | undefined {
+    const pods = this.#byAddress.get(formatAddress(address)) ?? [];
+    const [only] = pods;
+    const found = pods.find(({ node }) => node === host) ?? (pods.length === 1 ? only : undefined);
+    return found && { namespace: found.namespace, name: found.name };
+  }
 }
 
-function namespaceOf(directory: string, state: NetworkState, pods: ReadonlyMap<string, PodName>): NamespaceState {
+function namespaceOf(
+  directory: string,
+  state: NetworkState,
+  nameAt: (address: Address) => PodName | undefined,
+): NamespaceState {
   const [kind, first = '', second = ''] = directory.split('/');
   if (kind === 'pods') return { id: `${first}/${second}`, pod: { namespace: first, name: second }, state };
   const pod = state.addresses
     .filter(({ scope }) => scope === 'global')
-    .map(({ address }) => pods.get(formatAddress(address)))
+    .map(({ address }) => nameAt(address))
     .find((name) => name !== undefined);
   return { id: first, ...(pod !== undefined && { pod }), state };
 }
