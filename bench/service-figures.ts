@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Address, formatAddress, parseAddress } from '../src/address/address.ts';
 import { parsePrefix } from '../src/address/prefix.ts';
+import { inPieces } from '../src/agent/change-pieces.ts';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import { RulesetSession } from '../src/kernel/nftables/ruleset-session.ts';
 import type { PlannedService, ServicePlan } from '../src/plan/service/service-plan.ts';
@@ -39,7 +40,13 @@ async function measureSize(size: number, peer: PeerSamples | undefined): Promise
   using session = RulesetSession.open(namespace);
   const tables = new ServiceTables();
   const plan = planOf(size);
-  const load = await timed(() => session.applyAsync(tables.replace(plan).tables));
+  const load = await timed(() =>
+    inPieces(
+      piecesOf(plan),
+      (piece) => tables.change(piece, plan.surroundings).tables,
+      (changes) => session.applyAsync(changes),
+    ),
+  );
 
   const kernel: number[] = [];
   const change = async (service: number, endpoints: number, moved = 0) => {
@@ -90,6 +97,13 @@ async function measureSize(size: number, peer: PeerSamples | undefined): Promise
       target: { of: 'value', bound: 'at most', limit: 100 },
     },
   ];
+}
+
+/** As an agent cuts a load. */
+function* piecesOf({ services }: ServicePlan) {
+  const entries = [...services];
+  const most = Math.floor(4000 / (ENDPOINTS + 1));
+  for (let from = 0; from < entries.length; from += most) yield entries.slice(from, from + most);
 }
 
 async function timed(action: () => Promise<void>): Promise<number> {

@@ -9,13 +9,13 @@ import { diffTables } from '../netfilter/diff-tables.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { PeerDirectory } from '../plan/peer-directory.ts';
-import { planMisledFlows, planStaleFlows } from '../plan/service/plan-conntrack.ts';
+import { planMisledFlows, planStaleFlows, type StaleFlows } from '../plan/service/plan-conntrack.ts';
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
 import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
-import type { ServiceChange } from '../render/service/service-table.ts';
 import { ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
+import { inPieces } from './change-pieces.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { deleteStaleFlows } from './stale-flow-deletion.ts';
 
@@ -35,8 +35,13 @@ export interface ServiceReconcilerOptions {
   readonly onPlanned: (services: ReadonlyMap<string, PlannedService>) => void;
 }
 
-/** Services and endpoints that a turn of the event loop plans, renders and brings into the kernel: some milliseconds. */
-const PIECE = 800;
+/**
+ * Services and endpoints that a turn of the event loop plans and renders, some milliseconds; as a transaction they fit in
+ * any socket's buffer, and the kernel's hash tables keep up with them.
+ */
+const PIECE = 4000;
+type PlannedEntry = readonly [string, PlannedService | undefined];
+
 /** Services that change at once, from which it counts as a load. */
 const LOAD = 500;
 
@@ -51,8 +56,12 @@ export class ServiceReconciler {
   #trusted = false;
   /** Whether tables have been rendered at all. */
   #planned = false;
-  /** Changes whose consequences for flows are still to come. */
-  readonly #unfollowed: ServiceChange[] = [];
+  /** Flows to be forgotten once the tables are right. */
+  readonly #stale: StaleFlows[] = [];
+  /** Services that have changed since that was last looked after. */
+  #changed = 0;
+  /** Whether any of them has, or had, a health check. */
+  #healthChanged = false;
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
@@ -81,15 +90,17 @@ export class ServiceReconciler {
     const results: ChangeResult[] = [];
     try {
       const surroundings = this.#surroundings(facts, directory);
-      for (const piece of this.#pieces()) {
-        const { tables, services } = this.#tables.change(piece, surroundings);
-        this.#unfollowed.push(...services);
-        if (isPieceful) results.push(...(await this.#applyTables(tables)));
-        await nextTurn();
+      const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, isFirst);
+      if (isPieceful) results.push(...(await this.#carryOut(this.#pieces(), render)));
+      else {
+        for (const piece of this.#pieces()) {
+          render(piece);
+          await nextTurn();
+        }
+        results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
       }
       this.#tables.forgetAdopted();
-      if (!isPieceful) results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
-      this.#follow(isFirst);
+      this.#follow();
     } catch (error) {
       if (!isFlatnetError(error)) throw error;
       results.push({ change: { kind: 'change-tables', changes: [] }, error });
@@ -110,16 +121,22 @@ export class ServiceReconciler {
     });
   }
 
-  /** All services and host ports, and those that are gone, some at a time; at least one piece, for the surroundings. */
-  *#pieces(): Generator<readonly (readonly [string, PlannedService | undefined])[]> {
-    const { cluster, node, attachments } = this.#options;
-    const location = nodeLocation(cluster.state, node);
+  /** All services and host ports, and those that are gone. */
+  #pieces(): Iterable<readonly PlannedEntry[]> {
+    const { cluster, attachments } = this.#options;
     const hostPorts = new Map(attachments().map((attachment) => [portMappingKey(attachment), attachment]));
     const keys = new Set([...this.#tables.services.keys(), ...cluster.state.services.keys(), ...hostPorts.keys()]);
-    let piece: (readonly [string, PlannedService | undefined])[] = [];
+    return this.#plan(keys, hostPorts);
+  }
+
+  /** Plans of services and host ports, some at a time; at least one piece, for the surroundings. */
+  *#plan(keys: Iterable<string>, hostPorts?: ReadonlyMap<string, Attachment>): Generator<readonly PlannedEntry[]> {
+    const { cluster, node } = this.#options;
+    const location = nodeLocation(cluster.state, node);
+    let piece: PlannedEntry[] = [];
     let weight = 0;
     for (const key of keys) {
-      const attachment = hostPorts.get(key);
+      const attachment = hostPorts?.get(key);
       const planned =
         attachment === undefined ? planServiceNamed(cluster.state, key, location) : planPortMappings(attachment);
       piece.push([key, planned]);
@@ -134,12 +151,10 @@ export class ServiceReconciler {
 
   /** Carries out what the API has said of services since. @throws FlatnetError, and the whole is to be reconciled */
   async change(): Promise<void> {
-    const { cluster, node } = this.#options;
+    const { cluster } = this.#options;
     if (!this.#trusted || !cluster.servicesSynced) return;
     const { services, endpoints } = cluster.takeChanges();
-    const location = nodeLocation(cluster.state, node);
-    const keys = new Set([...services, ...endpoints]);
-    await this.#change(Array.from(keys, (key) => [key, planServiceNamed(cluster.state, key, location)]));
+    await this.#change(this.#plan(new Set([...services, ...endpoints])));
   }
 
   /** Opens and closes the host ports of a pod that comes or goes. @throws FlatnetError */
@@ -148,7 +163,7 @@ export class ServiceReconciler {
     const changed = new Map<string, PlannedService | undefined>();
     if (before !== undefined) changed.set(portMappingKey(before), undefined);
     if (after !== undefined) changed.set(portMappingKey(after), planPortMappings(after));
-    await this.#change(changed);
+    await this.#change([[...changed]]);
   }
 
   /** Closes the host ports of pods that are gone. @throws FlatnetError */
@@ -156,14 +171,42 @@ export class ServiceReconciler {
     if (!this.#trusted) return;
     const present = new Set(this.#options.attachments().map(portMappingKey));
     const gone = [...this.#tables.services.keys()].filter((key) => key.startsWith('host-port ') && !present.has(key));
-    await this.#change(gone.map((key) => [key, undefined]));
+    await this.#change([gone.map((key) => [key, undefined] as const)]);
   }
 
-  async #change(changed: Iterable<readonly [string, PlannedService | undefined]>): Promise<void> {
-    const { tables, services } = this.#tables.change(changed);
-    this.#unfollowed.push(...services);
-    await this.#applyTables(tables);
+  async #change(pieces: Iterable<readonly PlannedEntry[]>): Promise<void> {
+    await this.#carryOut(pieces, (piece) => this.#render(piece));
     this.#follow();
+  }
+
+  /** Piece by piece; where one fails, the kernel's tables are no longer what has been rendered. */
+  async #carryOut(
+    pieces: Iterable<readonly PlannedEntry[]>,
+    render: (piece: readonly PlannedEntry[]) => readonly TableChange[],
+  ): Promise<readonly ChangeResult[]> {
+    const results: ChangeResult[] = [];
+    try {
+      await inPieces(pieces, render, async (tables) => {
+        results.push(...(await this.#applyTables(tables)));
+      });
+    } catch (error) {
+      this.#trusted = false;
+      throw error;
+    }
+    return results;
+  }
+
+  /** @param isFirst what was before is not known */
+  #render(piece: readonly PlannedEntry[], surroundings?: ServiceSurroundings, isFirst = false): readonly TableChange[] {
+    const { tables, services } = this.#tables.change(piece, surroundings);
+    for (const { before, after } of services) {
+      this.#stale.push(
+        ...(!isFirst ? planStaleFlows(before, after) : after === undefined ? [] : planMisledFlows(after)),
+      );
+      this.#healthChanged ||= before?.healthCheck !== undefined || after?.healthCheck !== undefined;
+    }
+    this.#changed += services.length;
+    return tables;
   }
 
   /** @returns what was done, without the elements, which may be very many */
@@ -178,21 +221,19 @@ export class ServiceReconciler {
     return [{ change: { kind: 'change-tables', changes } }];
   }
 
-  /**
-   * What follows from changes once the tables are right, and no new flow can go astray any more.
-   * @param isFirst what was before is not known
-   */
-  #follow(isFirst = false): void {
-    const changes = this.#unfollowed.splice(0);
-    if (changes.length === 0) return;
-    if (changes.length > LOAD) this.#options.onLoad();
-    const stale = changes.flatMap(({ before, after }) =>
-      isFirst ? (after === undefined ? [] : planMisledFlows(after)) : planStaleFlows(before, after),
-    );
-    const { nodes } = this.#options.cluster.state;
-    const isNodeAddress = (address: Address) =>
-      Iterator.from(nodes.values()).some(({ addresses }) => addresses.some((own) => sameAddress(own, address)));
-    deleteStaleFlows(this.#options.kernel.flows, stale, isNodeAddress);
+  /** What follows from changes once the tables are right, and no new flow can go astray any more. */
+  #follow(): void {
+    if (this.#changed > LOAD) this.#options.onLoad();
+    this.#changed = 0;
+    const stale = this.#stale.splice(0);
+    if (stale.length > 0) {
+      const { nodes } = this.#options.cluster.state;
+      const isNodeAddress = (address: Address) =>
+        Iterator.from(nodes.values()).some(({ addresses }) => addresses.some((own) => sameAddress(own, address)));
+      deleteStaleFlows(this.#options.kernel.flows, stale, isNodeAddress);
+    }
+    if (!this.#healthChanged) return;
+    this.#healthChanged = false;
     this.#options.onPlanned(this.#tables.services);
   }
 }

@@ -1,6 +1,7 @@
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { elementKey, isMap } from './element-key.ts';
 import type { Chain, MapElement, NamedMap, NamedSet, Rule, SetElement, Table } from './node.ts';
+import type { ElementList } from './packed-elements.ts';
 import type { TableChange, TableName } from './table-change.ts';
 
 /**
@@ -111,7 +112,7 @@ function withDevices(chain: Chain, kind: 'add-devices' | 'remove-devices', devic
 function withElements<Target extends NamedSet | NamedMap>(
   set: Target,
   kind: 'add-elements' | 'remove-elements',
-  elements: readonly (SetElement | MapElement)[],
+  elements: ElementList,
 ): Target {
   const rest = new Map<string, SetElement | MapElement>(set.elements.map((element) => [elementKey(element), element]));
   for (const element of elements) {

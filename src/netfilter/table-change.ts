@@ -1,4 +1,5 @@
-import type { Chain, MapElement, NamedMap, NamedSet, Rule, SetElement, Table, TableFamily } from './node.ts';
+import type { Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from './node.ts';
+import type { ElementList } from './packed-elements.ts';
 
 /** Which table a change is about. */
 export interface TableName {
@@ -39,7 +40,7 @@ export type TableChange =
       readonly table: TableName;
       /** The set or map, without its elements: its types say how keys are laid out. */
       readonly set: NamedSet | NamedMap;
-      readonly elements: readonly (SetElement | MapElement)[];
+      readonly elements: ElementList;
     }
   /** Puts a rule before all others of a chain that may be somebody else's; its comment marks it as ours. */
   | {

@@ -4,6 +4,16 @@ import { MESSAGE_HEADER_LENGTH, NLA_F_NESTED } from './message.ts';
 const ATTRIBUTE_HEADER_LENGTH = 4;
 const LONGEST_ATTRIBUTE = 0xffff;
 
+/** What is written once for each of many rows of words that differ. */
+export interface Stencil {
+  /** Words as they lie in memory. */
+  readonly template: Uint32Array<ArrayBuffer>;
+  /** Where in the template the first words of a row go, one each. */
+  readonly gaps: readonly number[];
+  /** Words of a row. */
+  readonly stride: number;
+}
+
 function swap16(value: number): number {
   return ((value & 0xff) << 8) | ((value >>> 8) & 0xff);
 }
@@ -239,6 +249,20 @@ export class MessageBuilder {
   attribute(type: number, payload: Uint8Array): this {
     this.#attribute(type, payload.length);
     this.#append(payload, payload.length);
+    return this;
+  }
+
+  /** Writes a stencil's template for each row of `words`, with the row's words in its gaps. */
+  stencilled({ template, gaps, stride }: Stencil, words: Uint32Array<ArrayBuffer>): this {
+    const size = template.length;
+    this.#reserve((words.length / stride) * size * 4);
+    const target = this.#words32;
+    let at = this.#length >> 2;
+    for (let row = 0; row < words.length; row += stride, at += size) {
+      for (let index = 0; index < size; index++) target[at + index] = template[index] ?? 0;
+      for (let index = 0; index < gaps.length; index++) target[at + (gaps[index] ?? 0)] = words[row + index] ?? 0;
+    }
+    this.#length = at << 2;
     return this;
   }
 

@@ -1,12 +1,12 @@
 import { addToAddress } from '../../address/address.ts';
 import { isMap } from '../../netfilter/element-key.ts';
 import { canonicalLiteral } from '../../netfilter/literal-bounds.ts';
+import { maximumOf } from '../../netfilter/literal-bytes.ts';
 import type { Literal, MapElement, NamedMap, NamedSet, SetElement, Verdict } from '../../netfilter/node.ts';
+import { type FieldLayouts, layoutOf, readFields, type SetLayout } from '../../netfilter/set-layout.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import type { NetlinkMessage } from '../netlink/message.ts';
 import { ELEMENT_INTERVAL_END, NFTA_DATA, NFTA_ELEMENT, NFTA_ELEMENT_LIST } from './attribute-type.ts';
-import { maximumOf } from './literal-bytes.ts';
-import { type FieldLayouts, layoutOf, readFields, type SetLayout } from './set-layout.ts';
 import { decodeElementComment } from './userdata.ts';
 import { decodeVerdict } from './verdict-codec.ts';
 

@@ -1,10 +1,10 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { isMapElement, isVerdict } from '../../netfilter/element-key.ts';
+import { firstLiteral, lastLiteral } from '../../netfilter/literal-bytes.ts';
 import type { Literal, MapElement, NamedMap, NamedSet, SetElement } from '../../netfilter/node.ts';
+import { layoutOf, type SetLayout, writeFields } from '../../netfilter/set-layout.ts';
 import type { MessageBuilder } from '../netlink/message-builder.ts';
 import { ELEMENT_INTERVAL_END, NFTA_DATA, NFTA_ELEMENT, NFTA_LIST_ELEM } from './attribute-type.ts';
-import { firstLiteral, lastLiteral } from './literal-bytes.ts';
-import { layoutOf, type SetLayout, writeFields } from './set-layout.ts';
 import { encodeElementComment } from './userdata.ts';
 import { encodeVerdict } from './verdict-codec.ts';
 

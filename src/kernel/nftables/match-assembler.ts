@@ -1,8 +1,8 @@
+import { literalBytes, prefixMask } from '../../netfilter/literal-bytes.ts';
 import type { Expression, Literal, MatchOperator, Statement } from '../../netfilter/node.ts';
 import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
 import type { ValueType } from '../../netfilter/value-type.ts';
 import { FIB_PRESENT, FIB_RESULTS, FIB_SELECTORS } from './kernel-number.ts';
-import { literalBytes, prefixMask } from './literal-bytes.ts';
 import { unsupported, type ValueLoader } from './value-loader.ts';
 
 type Match = Extract<Statement, { kind: 'match' }>;

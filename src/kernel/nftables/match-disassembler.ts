@@ -1,10 +1,10 @@
 import { addressFromBytes } from '../../address/address.ts';
 import { isFlagType } from '../../netfilter/data-type.ts';
 import { canonicalLiteral } from '../../netfilter/literal-bounds.ts';
+import { maskLength, readLiteral } from '../../netfilter/literal-bytes.ts';
 import type { Expression, Literal, Statement } from '../../netfilter/node.ts';
 import type { ValueType } from '../../netfilter/value-type.ts';
 import type { KernelExpression } from './kernel-expression.ts';
-import { maskLength, readLiteral } from './literal-bytes.ts';
 import { type ComputedValue, fieldShift, isFieldMask, withoutPending } from './register-value.ts';
 
 /** A constant as it is compared with a value: in network byte order where the value was brought into that. */

@@ -1,8 +1,8 @@
 import { registerBytes } from '../../netfilter/data-type.ts';
+import { readLiteral } from '../../netfilter/literal-bytes.ts';
 import type { DataType, Expression, Literal } from '../../netfilter/node.ts';
 import { type ValueType, valueTypeOf } from '../../netfilter/value-type.ts';
 import type { Register, RegisterRange } from './kernel-expression.ts';
-import { readLiteral } from './literal-bytes.ts';
 import { type ComputedValue, type RegisterValue, withoutPending } from './register-value.ts';
 
 /** Stands for whatever isn't modelled: a rule becomes `unknown` from there on. */

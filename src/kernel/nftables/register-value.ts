@@ -1,7 +1,7 @@
+import { readLiteral } from '../../netfilter/literal-bytes.ts';
 import type { Expression, Literal } from '../../netfilter/node.ts';
 import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
 import type { ValueType } from '../../netfilter/value-type.ts';
-import { readLiteral } from './literal-bytes.ts';
 
 /** What is known to stand in a register while the instructions of a rule are read. */
 export type RegisterValue =

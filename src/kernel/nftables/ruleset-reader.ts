@@ -1,6 +1,7 @@
 import { canonicalRule } from '../../netfilter/canonical-rule.ts';
 import { isMap, isMapElement } from '../../netfilter/element-key.ts';
 import type { BaseChain, Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from '../../netfilter/node.ts';
+import { layoutOf } from '../../netfilter/set-layout.ts';
 import type { TableName } from '../../netfilter/table-change.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
@@ -21,7 +22,6 @@ import { decodeElements, elementNodes } from './element-decoder.ts';
 import { type DecodedRule, decodeRule, familyOf } from './rule-decoder.ts';
 import { disassembleRule } from './rule-disassembler.ts';
 import { decodeSet } from './set-codec.ts';
-import { layoutOf } from './set-layout.ts';
 
 const NFGENMSG_LENGTH = 4;
 /** NFPROTO_UNSPEC: tables of every family. */

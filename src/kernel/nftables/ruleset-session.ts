@@ -193,7 +193,7 @@ export class RulesetSession implements Disposable {
 
 /** About as many bytes as a transaction takes, so that its buffer need not grow many times. */
 function expectedBytes(changes: readonly TableChange[]): number {
-  const sets = changes.flatMap((change): readonly { readonly elements: readonly unknown[] }[] => {
+  const sets = changes.flatMap((change): readonly { readonly elements: { readonly length: number } }[] => {
     if (change.kind === 'add-table') return [...change.table.sets, ...change.table.maps];
     if (change.kind === 'add-set') return [change.set];
     if (change.kind === 'add-map') return [change.map];

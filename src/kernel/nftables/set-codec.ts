@@ -1,6 +1,7 @@
 import { concatenationNumber, DATA_TYPES, typesOfNumber } from '../../netfilter/data-type.ts';
 import { isMap } from '../../netfilter/element-key.ts';
 import type { DataType, NamedMap, NamedSet } from '../../netfilter/node.ts';
+import { layoutOf } from '../../netfilter/set-layout.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import type { NetlinkMessage } from '../netlink/message.ts';
 import type { MessageBuilder } from '../netlink/message-builder.ts';
@@ -12,7 +13,6 @@ import {
   NFTA_SET_FIELD_LEN,
   SET_FLAGS,
 } from './attribute-type.ts';
-import { layoutOf } from './set-layout.ts';
 import { decodeSetUserdata, encodeSetUserdata } from './userdata.ts';
 
 const NFGENMSG_LENGTH = 4;

@@ -1,15 +1,7 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { mergedElements } from '../../netfilter/element-key.ts';
-import type {
-  Chain,
-  MapElement,
-  NamedMap,
-  NamedSet,
-  Rule,
-  SetElement,
-  Table,
-  TableFamily,
-} from '../../netfilter/node.ts';
+import type { Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from '../../netfilter/node.ts';
+import { type ElementList, PackedElements } from '../../netfilter/packed-elements.ts';
 import type { TableChange, TableName } from '../../netfilter/table-change.ts';
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
 import { MessageBuilder } from '../netlink/message-builder.ts';
@@ -28,6 +20,7 @@ import {
 } from './attribute-type.ts';
 import { encodeChain, encodeHook } from './chain-codec.ts';
 import { ElementEncoder } from './element-encoder.ts';
+import { elementStencil } from './element-stencil.ts';
 import { encodeExpression } from './expression-encoder.ts';
 import type { SetReference } from './kernel-expression.ts';
 import { assembleRule } from './rule-assembler.ts';
@@ -247,13 +240,11 @@ export class TransactionEncoder {
   }
 
   /** Writes as many messages as the elements need. */
-  #elements(
-    table: TableName,
-    set: NamedSet | NamedMap,
-    elements: readonly (SetElement | MapElement)[],
-    adds: boolean,
-    id?: number,
-  ): void {
+  #elements(table: TableName, set: NamedSet | NamedMap, elements: ElementList, adds: boolean, id?: number): void {
+    if (elements instanceof PackedElements) {
+      this.#packedElements(table, set.name, elements, adds);
+      return;
+    }
     const encoder = new ElementEncoder(set);
     let list: number | undefined;
     for (const element of elements) {
@@ -264,6 +255,16 @@ export class TransactionEncoder {
       list = undefined;
     }
     if (list !== undefined) this.builder.endNest(list).end();
+  }
+
+  #packedElements(table: TableName, set: string, elements: PackedElements, adds: boolean): void {
+    const stencil = elementStencil(elements, adds);
+    const most = Math.floor(ELEMENT_LIST_BYTES / stencil.template.byteLength);
+    for (let from = 0; from < elements.length; from += most) {
+      const list = this.#beginElements(table, set, adds, undefined);
+      const rows = elements.slice(from, Math.min(from + most, elements.length));
+      this.builder.stencilled(stencil, rows.words).endNest(list).end();
+    }
   }
 
   #beginElements(table: TableName, set: string, adds: boolean, id: number | undefined): number {

@@ -1,5 +1,6 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { registerBytes } from '../../netfilter/data-type.ts';
+import { literalBytes } from '../../netfilter/literal-bytes.ts';
 import type {
   DataType,
   Expression,
@@ -21,7 +22,6 @@ import {
   NUMGEN_TYPES,
   PAYLOAD_BASES,
 } from './kernel-number.ts';
-import { literalBytes } from './literal-bytes.ts';
 
 /** NFT_REG32_COUNT */
 const REGISTERS = 16;

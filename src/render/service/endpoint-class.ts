@@ -33,14 +33,18 @@ export function affinityName({ timeout, memberBits }: Affinity): string {
   return `${timeout}-of-${2 ** memberBits}`;
 }
 
-interface NumberedClass extends EndpointClass {
+/** A class in use. */
+export interface NumberedClass extends EndpointClass {
   readonly number: number;
+}
+
+interface UsedClass extends NumberedClass {
   uses: number;
 }
 
 /** The classes in use and their numbers. */
 export class ClassDirectory {
-  readonly #classes = new Map<string, NumberedClass>();
+  readonly #classes = new Map<string, UsedClass>();
   readonly #numbers = new NumberPool(FIRST_CLASS, CLASS_LIMIT);
   #version = 0;
   /** The numbers that chains' names had in a table that was found. */
@@ -50,18 +54,19 @@ export class ClassDirectory {
     this.#adopted = numbers;
   }
 
-  /** The number of a class for one pool more. @throws FlatnetError `exhausted` */
-  acquire(wanted: EndpointClass): number {
+  /** A class and its number, for one pool more. @throws FlatnetError `exhausted` */
+  acquire(wanted: EndpointClass): NumberedClass {
     const name = className(wanted);
     const known = this.#classes.get(name);
     if (known !== undefined) {
       known.uses++;
-      return known.number;
+      return known;
     }
     const number = this.#numbers.take(this.#adopted.get(name));
     this.#version++;
-    this.#classes.set(name, { ...wanted, number, uses: 1 });
-    return number;
+    const taken = { ...wanted, number, uses: 1 };
+    this.#classes.set(name, taken);
+    return taken;
   }
 
   /** Tells that one pool less is of a class. */
@@ -79,7 +84,7 @@ export class ClassDirectory {
     return this.#version;
   }
 
-  *[Symbol.iterator](): Generator<EndpointClass & { readonly number: number }> {
+  *[Symbol.iterator](): Generator<NumberedClass> {
     yield* this.#classes.values();
   }
 }

@@ -1,10 +1,12 @@
 import { formatPrefix } from '../../address/prefix.ts';
 import { disjointPrefixes } from '../../address/prefix-set.ts';
-import { literalsKey } from '../../netfilter/element-key.ts';
-import type { Literal, MapElement, SetElement } from '../../netfilter/node.ts';
+import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
+import type { Literal } from '../../netfilter/node.ts';
+import type { ElementPacker } from '../../netfilter/packed-elements.ts';
 import type { ServiceFront } from '../../plan/service/service-plan.ts';
-import { numberLiteral, prefixLiteral } from '../rule.ts';
+import { prefixLiteral } from '../rule.ts';
 import type { ElementChanges } from './element-changes.ts';
+import type { ElementCollection } from './element-collection.ts';
 import { frontElementKey, portElementKey } from './service-family.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
@@ -16,20 +18,30 @@ export interface FrontPlace {
 
 export function placeOf(front: ServiceFront): FrontPlace {
   const { protocol, port } = front;
+  const key =
+    front.kind === 'address' ? frontElementKey(front.address, protocol, port) : portElementKey(protocol, port);
+  return { map: mapOf(front), key };
+}
+
+function mapOf(front: ServiceFront): string {
   switch (front.kind) {
-    case 'address': {
-      const map = front.reach === 'inside' ? SERVICE_SETS.insideFronts : SERVICE_SETS.fronts;
-      return { map, key: frontElementKey(front.address, protocol, port) };
-    }
+    case 'address':
+      return front.reach === 'inside' ? SERVICE_SETS.insideFronts : SERVICE_SETS.fronts;
     case 'node-port':
-      return { map: nodePortMap(front), key: portElementKey(protocol, port) };
+      return nodePortMap(front);
     case 'host-port':
-      return { map: SERVICE_SETS.hostPorts, key: portElementKey(protocol, port) };
+      return SERVICE_SETS.hostPorts;
     default: {
       const never: never = front;
       throw new TypeError(`no such front: ${JSON.stringify(never)}`);
     }
   }
+}
+
+/** Equal for fronts that want the same place. */
+function placeId(front: ServiceFront): string {
+  const { protocol, port } = front;
+  return `${mapOf(front)} ${front.kind === 'address' ? front.address.value : ''} ${protocol} ${port}`;
 }
 
 function nodePortMap({ policy, reach }: ServiceFront & { kind: 'node-port' }): string {
@@ -44,6 +56,7 @@ interface Claim {
 }
 
 interface ClaimedPlace {
+  readonly id: string;
   /** Of several services that want one place the first by name has it. */
   claims: readonly Claim[];
   /** As it stands in the maps; absent until it does. */
@@ -53,7 +66,7 @@ interface ClaimedPlace {
 /** The fronts of a family, each in its place. */
 export class FrontDirectory {
   readonly #places = new Map<string, ClaimedPlace>();
-  readonly #touched = new Set<string>();
+  readonly #touched = new Set<ClaimedPlace>();
   #restricted = 0;
   #loopback = 0;
 
@@ -72,58 +85,56 @@ export class FrontDirectory {
   }
 
   claim(service: string, front: ServiceFront): void {
-    const id = this.#touch(front);
-    const place = this.#places.get(id) ?? { claims: [] };
-    this.#places.set(id, place);
-    place.claims = [...place.claims, { service, front }].sort((left, right) => (left.service < right.service ? -1 : 1));
+    const id = placeId(front);
+    let place = this.#places.get(id);
+    if (place === undefined) {
+      place = { id, claims: [] };
+      this.#places.set(id, place);
+    }
+    this.#touched.add(place);
+    const claim = { service, front };
+    place.claims =
+      place.claims.length === 0
+        ? [claim]
+        : [...place.claims, claim].sort((left, right) => (left.service < right.service ? -1 : 1));
   }
 
   renounce(service: string, front: ServiceFront): void {
-    const place = this.#places.get(this.#touch(front));
+    const place = this.#places.get(placeId(front));
     if (place === undefined) return;
+    this.#touched.add(place);
     const index = place.claims.findIndex((claim) => claim.service === service);
     place.claims = place.claims.filter((_, at) => at !== index);
   }
 
   /** Brings the maps to what has been claimed since this was last called. @param markOf what leads to a pool */
   settle(markOf: (pool: string) => number | undefined, changes: ElementChanges): void {
-    for (const id of this.#touched) {
-      const place = this.#places.get(id);
-      if (place === undefined) continue;
+    for (const place of this.#touched) {
       const front = place.claims[0]?.front;
       const mark = front && markOf(front.pool);
       const next = front !== undefined && mark !== undefined ? { front, mark } : undefined;
       this.#show(place, next, changes);
-      if (place.claims.length === 0) this.#places.delete(id);
+      if (place.claims.length === 0) this.#places.delete(place.id);
     }
     this.#touched.clear();
   }
 
-  /** All elements of all fronts, each with the name of its set. */
-  *elements(): Generator<readonly [string, SetElement | MapElement]> {
+  /** Writes all elements of all fronts. */
+  write(elements: ElementCollection): void {
     for (const { shown } of this.#places.values())
       if (shown !== undefined) {
-        yield [placeOf(shown.front).map, markElement(shown.front, shown.mark)];
-        yield* admissionElements(shown.front);
+        writeFront(shown.front, shown.mark, elements);
+        writeAdmission(shown.front, elements);
       }
-  }
-
-  #touch(front: ServiceFront): string {
-    const { map, key } = placeOf(front);
-    const id = `${map} ${literalsKey(key)}`;
-    this.#touched.add(id);
-    return id;
   }
 
   #show(place: ClaimedPlace, next: ClaimedPlace['shown'], changes: ElementChanges): void {
     const before = place.shown;
-    if (before !== undefined && before.mark !== next?.mark)
-      changes.remove(placeOf(before.front).map, markElement(before.front, before.mark));
-    if (next !== undefined && before?.mark !== next.mark)
-      changes.add(placeOf(next.front).map, markElement(next.front, next.mark));
+    if (before !== undefined && before.mark !== next?.mark) writeFront(before.front, before.mark, changes.removed);
+    if (next !== undefined && before?.mark !== next.mark) writeFront(next.front, next.mark, changes.added);
     if (admissionText(before?.front) !== admissionText(next?.front)) {
-      for (const element of before === undefined ? [] : admissionElements(before.front)) changes.remove(...element);
-      for (const element of next === undefined ? [] : admissionElements(next.front)) changes.add(...element);
+      if (before !== undefined) writeAdmission(before.front, changes.removed);
+      if (next !== undefined) writeAdmission(next.front, changes.added);
     }
     this.#restricted += Number(isRestricted(next?.front)) - Number(isRestricted(before?.front));
     this.#loopback += Number(isOnLoopback(next?.front)) - Number(isOnLoopback(before?.front));
@@ -132,8 +143,13 @@ export class FrontDirectory {
   }
 }
 
-function markElement(front: ServiceFront, mark: number): MapElement {
-  return { key: placeOf(front).key, value: [numberLiteral(mark)] };
+function writeFront(front: ServiceFront, mark: number, elements: ElementCollection): void {
+  writeKey(front, elements.to(mapOf(front))).number(mark);
+}
+
+function writeKey(front: ServiceFront, row: ElementPacker): ElementPacker {
+  if (front.kind === 'address') row.address(front.address);
+  return row.number(PROTOCOL_NUMBERS[front.protocol]).number(front.port);
 }
 
 /** Of the two fronts of an address, one for those inside, the other one says who is let in. */
@@ -151,14 +167,11 @@ function admissionText(front: ServiceFront | undefined): string {
   return `restricted ${front.sources?.map(formatPrefix).join(' ')}`;
 }
 
-function admissionElements(front: ServiceFront): readonly (readonly [string, SetElement])[] {
-  if (front.kind !== 'address' || !isRestricted(front)) return [];
+function writeAdmission(front: ServiceFront, elements: ElementCollection): void {
+  if (front.kind !== 'address' || !isRestricted(front)) return;
+  writeKey(front, elements.to(SERVICE_SETS.restricted));
   const { key } = placeOf(front);
   const sources = (front.sources ?? []).filter(({ address }) => address.family === front.family);
-  return [
-    [SERVICE_SETS.restricted, { key }],
-    ...disjointPrefixes(sources).map(
-      (source) => [SERVICE_SETS.admitted, { key: [...key, prefixLiteral(source)] }] as const,
-    ),
-  ];
+  for (const source of disjointPrefixes(sources))
+    elements.addNode(SERVICE_SETS.admitted, { key: [...key, prefixLiteral(source)] });
 }

@@ -1,8 +1,7 @@
 import type { Address } from '../../address/address.ts';
-import type { SetElement } from '../../netfilter/node.ts';
 import type { ServicePool } from '../../plan/service/service-plan.ts';
-import { addressLiteral } from '../rule.ts';
 import type { ElementChanges } from './element-changes.ts';
+import type { ElementCollection } from './element-collection.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
 /** The endpoints on this node, by how many pools have them. */
@@ -22,14 +21,15 @@ export class HairpinDirectory {
   settle(changes: ElementChanges): void {
     for (const { address, present } of this.#before.values()) {
       const isPresent = this.#uses.has(address.value);
-      if (present && !isPresent) changes.remove(SERVICE_SETS.hairpins, hairpinElement(address));
-      if (!present && isPresent) changes.add(SERVICE_SETS.hairpins, hairpinElement(address));
+      if (present && !isPresent) writeHairpin(address, changes.removed);
+      if (!present && isPresent) writeHairpin(address, changes.added);
     }
     this.#before.clear();
   }
 
-  *elements(): Generator<readonly [string, SetElement]> {
-    for (const { address } of this.#uses.values()) yield [SERVICE_SETS.hairpins, hairpinElement(address)];
+  /** Writes the whole set. */
+  write(elements: ElementCollection): void {
+    for (const { address } of this.#uses.values()) writeHairpin(address, elements);
   }
 
   #count(address: Address, step: number): void {
@@ -41,6 +41,6 @@ export class HairpinDirectory {
   }
 }
 
-function hairpinElement(address: Address): SetElement {
-  return { key: [addressLiteral(address), addressLiteral(address)] };
+function writeHairpin(address: Address, elements: ElementCollection): void {
+  elements.to(SERVICE_SETS.hairpins).address(address).address(address);
 }

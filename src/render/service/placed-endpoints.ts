@@ -13,15 +13,17 @@ export function placeEndpoints(
   before: readonly PoolEndpoint[],
   endpoints: readonly PoolEndpoint[],
 ): readonly PoolEndpoint[] {
-  if (before.length === endpoints.length && before.every((old, slot) => isSame(old, endpoints[slot]))) return endpoints;
+  if (before.length === endpoints.length && before.every((old, slot) => isSameEndpoint(old, endpoints[slot])))
+    return endpoints;
+  // A pool that is new, the first load of thousands among them.
+  if (before.length === 0 && areDistinct(endpoints)) return endpoints;
   const wanted = new Map<string, PoolEndpoint>();
   for (const endpoint of endpoints) {
     const key = endpointKey(endpoint);
     if (!wanted.has(key)) wanted.set(key, endpoint);
   }
   const { size } = wanted;
-  // A pool that is new, the first load of thousands among them.
-  if (before.length === 0) return size === endpoints.length ? endpoints : [...wanted.values()];
+  if (before.length === 0) return [...wanted.values()];
   const slots: (PoolEndpoint | undefined)[] = new Array(size).fill(undefined);
   const displaced: PoolEndpoint[] = [];
   for (const [index, old] of before.entries()) {
@@ -36,6 +38,21 @@ export function placeEndpoints(
   return slots.flatMap((endpoint) => endpoint ?? rest.next().value ?? []);
 }
 
-function isSame({ address, port }: PoolEndpoint, other: PoolEndpoint | undefined): boolean {
+/** True for endpoints that a packet can't tell apart. */
+export function isSameEndpoint({ address, port }: PoolEndpoint, other: PoolEndpoint | undefined): boolean {
   return other !== undefined && port === other.port && address.value === other.address.value;
+}
+
+/** Endpoints up to which they are compared with each other, which takes no memory. */
+const FEW = 32;
+
+/** True where none is there twice. */
+function areDistinct(endpoints: readonly PoolEndpoint[]): boolean {
+  if (endpoints.length > FEW) return new Set(endpoints.map(endpointKey)).size === endpoints.length;
+  for (let index = 1; index < endpoints.length; index++) {
+    const endpoint = endpoints[index];
+    for (let earlier = 0; earlier < index; earlier++)
+      if (endpoint !== undefined && isSameEndpoint(endpoint, endpoints[earlier])) return false;
+  }
+  return true;
 }

@@ -1,14 +1,18 @@
-import { isVerdict, literalsKey } from '../../netfilter/element-key.ts';
-import type { Literal, MapElement } from '../../netfilter/node.ts';
 import type { PoolEndpoint, ServicePool } from '../../plan/service/service-plan.ts';
-import { addressLiteral, numberLiteral } from '../rule.ts';
 import { BlockPool } from './block-pool.ts';
 import type { ElementChanges } from './element-changes.ts';
-import { ClassDirectory, DROPPED_CLASS, type EndpointClass, REFUSED_CLASS } from './endpoint-class.ts';
+import type { ElementCollection } from './element-collection.ts';
+import {
+  ClassDirectory,
+  DROPPED_CLASS,
+  type EndpointClass,
+  type NumberedClass,
+  REFUSED_CLASS,
+} from './endpoint-class.ts';
 import type { FoundTable } from './found-table.ts';
 import { MemberBlock } from './member-block.ts';
 import { NumberPool } from './number-pool.ts';
-import { endpointKey, placeEndpoints } from './placed-endpoints.ts';
+import { endpointKey, isSameEndpoint, placeEndpoints } from './placed-endpoints.ts';
 import { frontMark, NUMBER_MASK, translatedMark } from './service-mark.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
@@ -17,13 +21,18 @@ interface NumberedPool {
   readonly pool: ServicePool;
   readonly number: number;
   /** Absent for one without endpoints. */
-  readonly endpointClass: (EndpointClass & { readonly number: number }) | undefined;
+  readonly endpointClass: NumberedClass | undefined;
   /** Endpoints by their slots. */
   readonly slots: readonly PoolEndpoint[];
   /** Of a pool with affinity, its block of numbers, and those of them that its slots have. */
   readonly block: MemberBlock | undefined;
   readonly members: readonly number[];
 }
+
+const NO_MEMBERS: readonly number[] = [];
+
+/** What a table says of one pool. */
+type FoundPool = ReturnType<FoundTable['pool']>;
 
 /** Which numbers, slots and classes the pools of a family have; they keep them for as long as they can. */
 export class PoolDirectory {
@@ -59,11 +68,13 @@ export class PoolDirectory {
       endpointClass: this.#acquire(pool, slots.length, block),
       slots,
       block,
-      members: block === undefined ? [] : membersOf(block, slots, before, found),
+      members: block === undefined ? NO_MEMBERS : membersOf(block, slots, before, found),
     };
     this.#release(before?.endpointClass);
     this.#pools.set(pool.id, after);
-    diffElements(before, after, changes);
+    if (before === undefined) writePool(after, changes.added);
+    else if (sticky) diffSticky(before, after, changes);
+    else diffSlots(before, after, changes);
   }
 
   remove(id: string, changes: ElementChanges): void {
@@ -73,12 +84,12 @@ export class PoolDirectory {
     this.#release(known.endpointClass);
     if (known.block === undefined) this.#numbers.give(known.number);
     else known.block.giveTo(this.#blocks);
-    diffElements(known, undefined, changes);
+    writePool(known, changes.removed);
   }
 
-  /** All elements of all pools, each with the name of its map. */
-  *elements(): Generator<readonly [string, MapElement]> {
-    for (const pool of this.#pools.values()) yield* elementsOf(pool);
+  /** Writes all elements of all pools. */
+  write(elements: ElementCollection): void {
+    for (const pool of this.#pools.values()) writePool(pool, elements);
   }
 
   #acquire(
@@ -89,8 +100,7 @@ export class PoolDirectory {
     if (count === 0) return undefined;
     const affinity =
       timeout === undefined || block === undefined ? undefined : { timeout, memberBits: block.memberBits };
-    const wanted = { protocol, count, ...(affinity !== undefined && { affinity }) };
-    return { ...wanted, number: this.classes.acquire(wanted) };
+    return this.classes.acquire({ protocol, count, ...(affinity !== undefined && { affinity }) });
   }
 
   #release(left: EndpointClass | undefined): void {
@@ -120,53 +130,56 @@ function membersOf(
   });
 }
 
-/** What a table says of one pool. */
-export type FoundPool = ReturnType<FoundTable['pool']>;
-
-/** Slots and ports are few, elements many. */
-const numbers: Literal[] = [];
-
-function sharedNumber(value: number): Literal {
-  let literal = numbers[value];
-  if (literal === undefined) {
-    literal = numberLiteral(value);
-    numbers[value] = literal;
-  }
-  return literal;
+function writePool(pool: NumberedPool, elements: ElementCollection): void {
+  const { slots, members } = pool;
+  if (pool.pool.affinityTimeout === undefined)
+    for (const [slot, endpoint] of slots.entries()) writeEndpoint(pool, slot, endpoint, elements);
+  else
+    for (const [slot, endpoint] of slots.entries()) {
+      writeChoice(pool, slot, elements);
+      writeMember(members[slot], endpoint, elements);
+    }
 }
 
-function elementsOf({ number, slots, members, pool }: NumberedPool): readonly (readonly [string, MapElement])[] {
-  const mark = numberLiteral(translatedMark(number));
-  const value = ({ address, port }: PoolEndpoint) => [addressLiteral(address), sharedNumber(port)];
-  if (pool.affinityTimeout === undefined)
-    return slots.map((endpoint, slot) => [
-      SERVICE_SETS.endpoints,
-      { key: [mark, sharedNumber(slot)], value: value(endpoint) },
-    ]);
-  return slots.flatMap((endpoint, slot) => {
-    const member = numberLiteral(translatedMark(members[slot] ?? 0));
-    return [
-      [SERVICE_SETS.choices, { key: [mark, sharedNumber(slot)], value: [member] }],
-      [SERVICE_SETS.members, { key: [member], value: value(endpoint) }],
-    ] as const;
-  });
-}
-
-function diffElements(
-  before: NumberedPool | undefined,
-  after: NumberedPool | undefined,
-  changes: ElementChanges,
+function writeEndpoint(
+  { number }: NumberedPool,
+  slot: number,
+  { address, port }: PoolEndpoint,
+  elements: ElementCollection,
 ): void {
-  if (before === undefined || after === undefined) {
-    if (before !== undefined) for (const element of elementsOf(before)) changes.remove(...element);
-    if (after !== undefined) for (const element of elementsOf(after)) changes.add(...element);
-    return;
-  }
-  const old = new Map(elementsOf(before).map((element) => [elementText(element), element]));
-  for (const element of elementsOf(after)) if (!old.delete(elementText(element))) changes.add(...element);
-  for (const element of old.values()) changes.remove(...element);
+  elements.to(SERVICE_SETS.endpoints).number(translatedMark(number)).number(slot).address(address).number(port);
 }
 
-function elementText([set, { key, value }]: readonly [string, MapElement]): string {
-  return `${set} ${literalsKey(key)} ${isVerdict(value) ? '' : literalsKey(value)}`;
+function writeChoice({ number, members }: NumberedPool, slot: number, elements: ElementCollection): void {
+  const member = translatedMark(members[slot] ?? 0);
+  elements.to(SERVICE_SETS.choices).number(translatedMark(number)).number(slot).number(member);
+}
+
+function writeMember(member = 0, { address, port }: PoolEndpoint, elements: ElementCollection): void {
+  elements.to(SERVICE_SETS.members).number(translatedMark(member)).address(address).number(port);
+}
+
+function diffSlots(before: NumberedPool, after: NumberedPool, { removed, added }: ElementChanges): void {
+  for (let slot = 0; slot < Math.max(before.slots.length, after.slots.length); slot++) {
+    const old = before.slots[slot];
+    const next = after.slots[slot];
+    if (old !== undefined && next !== undefined && isSameEndpoint(old, next)) continue;
+    if (old !== undefined) writeEndpoint(before, slot, old, removed);
+    if (next !== undefined) writeEndpoint(after, slot, next, added);
+  }
+}
+
+function diffSticky(before: NumberedPool, after: NumberedPool, { removed, added }: ElementChanges): void {
+  for (let slot = 0; slot < Math.max(before.slots.length, after.slots.length); slot++) {
+    if (before.members[slot] === after.members[slot]) continue;
+    if (slot < before.slots.length) writeChoice(before, slot, removed);
+    if (slot < after.slots.length) writeChoice(after, slot, added);
+  }
+  const next = new Map(after.slots.map((endpoint, slot) => [after.members[slot], endpoint]));
+  for (const [slot, endpoint] of before.slots.entries()) {
+    const member = before.members[slot];
+    if (isSameEndpoint(endpoint, next.get(member))) next.delete(member);
+    else writeMember(member, endpoint, removed);
+  }
+  for (const [member, endpoint] of next) writeMember(member, endpoint, added);
 }

@@ -13,6 +13,7 @@ import {
   className,
   DROPPED_CLASS,
   type EndpointClass,
+  type NumberedClass,
   REFUSED_CLASS,
 } from './endpoint-class.ts';
 import {
@@ -26,9 +27,6 @@ import {
 import { type FamilyTerms, TERMS } from './service-family.ts';
 import { frontMark } from './service-mark.ts';
 import { admissionSets, affinityMap, hairpinSet, map, serviceMaps, set, stickyMaps } from './service-set.ts';
-
-/** Endpoint classes in use, with their numbers. */
-export type NumberedClass = EndpointClass & { readonly number: number };
 
 /** All of a service table but what comes and goes with services: the sets for that are empty. */
 export function serviceFrame(

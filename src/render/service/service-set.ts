@@ -1,5 +1,6 @@
+import type { Family } from '../../address/family.ts';
 import type { DataType, NamedMap, NamedSet } from '../../netfilter/node.ts';
-import type { FamilyTerms } from './service-family.ts';
+import { type FamilyTerms, TERMS } from './service-family.ts';
 
 /** The sets and maps whose elements come and go with services. Their declarations hold none. */
 export const SERVICE_SETS = {
@@ -69,6 +70,21 @@ export function admissionSets({ address }: FamilyTerms): readonly NamedSet[] {
     set(SERVICE_SETS.restricted, front),
     { ...set(SERVICE_SETS.admitted, [...front, address]), flags: ['interval'] },
   ];
+}
+
+const PLAIN_SETS: Readonly<Record<Family, ReadonlyMap<string, NamedSet | NamedMap>>> = {
+  4: plainSetsOf(TERMS[4]),
+  6: plainSetsOf(TERMS[6]),
+};
+
+/** The sets and maps of services whose elements are single values, by name. */
+export function plainSets(family: Family): ReadonlyMap<string, NamedSet | NamedMap> {
+  return PLAIN_SETS[family];
+}
+
+function plainSetsOf(terms: FamilyTerms): ReadonlyMap<string, NamedSet | NamedMap> {
+  const all = [...serviceMaps(terms), ...stickyMaps(terms), hairpinSet(terms), ...admissionSets(terms)];
+  return new Map(all.filter(({ flags }) => !flags.includes('interval')).map((one) => [one.name, one]));
 }
 
 export function set(name: string, key: readonly DataType[]): NamedSet {

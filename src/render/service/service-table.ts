@@ -1,9 +1,11 @@
 import type { Family } from '../../address/family.ts';
 import { diffTables } from '../../netfilter/diff-tables.ts';
-import type { MapElement, NamedMap, NamedSet, SetElement, Table } from '../../netfilter/node.ts';
+import { isMapElement } from '../../netfilter/element-key.ts';
+import type { NamedMap, NamedSet, Table } from '../../netfilter/node.ts';
 import type { TableChange, TableName } from '../../netfilter/table-change.ts';
 import type { PlannedService, ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import { ElementChanges } from './element-changes.ts';
+import { ElementCollection } from './element-collection.ts';
 import { FoundTable } from './found-table.ts';
 import { FrontDirectory, placeOf } from './front-directory.ts';
 import { HairpinDirectory } from './hairpin-directory.ts';
@@ -51,7 +53,7 @@ export class ServiceTable {
 
   /** The steps, of one transaction, from the table as it was to the one with these changes; a cost of the changes alone. */
   change(services: readonly ServiceChange[], surroundings: ServiceSurroundings): readonly TableChange[] {
-    const elements = new ElementChanges();
+    const elements = new ElementChanges(this.#family);
     for (const change of services) this.#changeService(change, elements);
     this.#fronts.settle((pool) => this.#pools.markOf(pool), elements);
     this.#hairpins.settle(elements);
@@ -71,38 +73,34 @@ export class ServiceTable {
   get table(): Table | undefined {
     const frame = this.#frame;
     if (frame === undefined) return undefined;
-    const elements = new Map<string, (SetElement | MapElement)[]>();
-    for (const part of [this.#fronts.elements(), this.#pools.elements(), this.#hairpins.elements()])
-      for (const [set, element] of part) {
-        const known = elements.get(set);
-        if (known === undefined) elements.set(set, [element]);
-        else known.push(element);
-      }
+    const collected = new ElementCollection(this.#family);
+    for (const part of [this.#fronts, this.#pools, this.#hairpins]) part.write(collected);
+    const elements = new Map(Array.from(collected, ([set, list]) => [set, [...list]]));
     return {
       ...frame,
       sets: frame.sets.map((set) => ({ ...set, elements: elements.get(set.name) ?? set.elements })),
       maps: frame.maps.map((map) => ({
         ...map,
-        elements: elements.get(map.name)?.filter((element) => 'value' in element) ?? map.elements,
+        elements: elements.get(map.name)?.filter(isMapElement) ?? map.elements,
       })),
     };
   }
 
   #changeService({ key, before, after }: ServiceChange, elements: ElementChanges): void {
-    const ofFamily = <Part extends { readonly family: Family }>(parts: readonly Part[] | undefined) =>
-      (parts ?? []).filter(({ family }) => family === this.#family);
-    const pools = ofFamily(after?.pools);
-    const kept = new Set(pools.map(({ id }) => id));
-    for (const front of ofFamily(before?.fronts)) this.#fronts.renounce(key, front);
-    for (const pool of ofFamily(before?.pools)) {
+    const isOurs = ({ family }: { readonly family: Family }) => family === this.#family;
+    for (const front of before?.fronts ?? []) if (isOurs(front)) this.#fronts.renounce(key, front);
+    for (const pool of before?.pools ?? []) {
+      if (!isOurs(pool)) continue;
       this.#hairpins.remove(pool);
-      if (!kept.has(pool.id)) this.#pools.remove(pool.id, elements);
+      const isKept = after?.pools.some(({ id, family }) => id === pool.id && family === pool.family) ?? false;
+      if (!isKept) this.#pools.remove(pool.id, elements);
     }
-    for (const pool of pools) {
+    for (const pool of after?.pools ?? []) {
+      if (!isOurs(pool)) continue;
       this.#hairpins.add(pool);
       this.#pools.put(pool, elements, this.#findPool(pool.id, after));
     }
-    for (const front of ofFamily(after?.fronts)) this.#fronts.claim(key, front);
+    for (const front of after?.fronts ?? []) if (isOurs(front)) this.#fronts.claim(key, front);
   }
 
   #findPool(id: string, service: PlannedService | undefined) {

@@ -1,9 +1,9 @@
-import { addressFromBytes } from '../../address/address.ts';
-import { macFromBytes } from '../../address/mac.ts';
-import { lastAddress } from '../../address/prefix.ts';
-import { FlatnetError } from '../../error/flatnet-error.ts';
-import type { Literal } from '../../netfilter/node.ts';
-import type { ValueType } from '../../netfilter/value-type.ts';
+import { addressFromBytes } from '../address/address.ts';
+import { macFromBytes } from '../address/mac.ts';
+import { lastAddress } from '../address/prefix.ts';
+import { FlatnetError } from '../error/flatnet-error.ts';
+import type { Literal } from './node.ts';
+import type { ValueType } from './value-type.ts';
 
 function unfit(literal: Literal, type: ValueType): FlatnetError {
   return new FlatnetError({

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { arbitraryAddress } from '../../address/arbitrary.ts';
-import { isFlatnetError } from '../../error/flatnet-error.ts';
-import type { DataType, Literal } from '../../netfilter/node.ts';
-import { valueTypeOf } from '../../netfilter/value-type.ts';
+import { arbitraryAddress } from '../address/arbitrary.ts';
+import { isFlatnetError } from '../error/flatnet-error.ts';
 import { literalBytes, maskLength, prefixMask, readLiteral } from './literal-bytes.ts';
+import type { DataType, Literal } from './node.ts';
+import { valueTypeOf } from './value-type.ts';
 
 const arbitraryLiteral: fc.Arbitrary<readonly [DataType, Literal]> = fc.oneof(
   arbitraryAddress.map(

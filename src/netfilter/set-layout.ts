@@ -1,8 +1,8 @@
-import { keyBytes, registerBytes } from '../../netfilter/data-type.ts';
-import { isMap } from '../../netfilter/element-key.ts';
-import type { DataType, Literal, NamedMap, NamedSet } from '../../netfilter/node.ts';
-import { type ValueType, valueTypeOf } from '../../netfilter/value-type.ts';
+import { keyBytes, registerBytes } from './data-type.ts';
+import { isMap } from './element-key.ts';
 import { readLiteral, writeLiteral } from './literal-bytes.ts';
+import type { DataType, Literal, NamedMap, NamedSet } from './node.ts';
+import { type ValueType, valueTypeOf } from './value-type.ts';
 
 /** One part of a key or a value, and where it begins. */
 interface Field {
