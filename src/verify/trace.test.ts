@@ -2,107 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import { SiteMap } from './model/site.ts';
+import { EXAMPLE_SYSCTLS, exampleSnapshot } from './snapshot/example-snapshot.ts';
 import { readSnapshot } from './snapshot/read-snapshot.ts';
 import { formatTrace, type TraceOutcome, trace, traceExitCode } from './trace.ts';
 import { findSender, findTarget } from './trace-endpoint.ts';
-
-const HOST_MAC = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
-
-function link(ifindex: number, ifname: string, rest: object = {}): object {
-  return {
-    ifindex,
-    ifname,
-    mtu: 1500,
-    flags: ['UP', 'LOWER_UP'],
-    operstate: 'UP',
-    link_type: 'ether',
-    promiscuity: 0,
-    ...rest,
-  };
-}
-
-function address(ifname: string, local: string, prefixlen = 24): object {
-  return { ifname, addr_info: [{ family: 'inet', local, prefixlen, scope: 'global' }] };
-}
-
-const RULES = JSON.stringify([
-  { priority: 0, src: 'all', table: 'local' },
-  { priority: 32766, src: 'all', table: 'main' },
-]);
-const SYSCTLS = 'net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 0\n';
-const NONE = {
-  'rule6.json': '[]',
-  'route6.json': '',
-  'neigh.json': '[]',
-  'fdb.json': '[]',
-  'tc.txt': '',
-  'nft.txt': '',
-  'ip6tables-save.txt': '',
-};
-
-/** Two hosts on one subnet with a bridge of pods each, routes to each other, and the rules given, as host-gw sets them up. */
-function snapshot(
-  iptables: readonly [string, string],
-  change: Readonly<Record<string, string>> = {},
-): Map<string, string> {
-  const files = new Map<string, string>();
-  const put = (directory: string, dumps: Readonly<Record<string, string>>) => {
-    for (const [file, text] of Object.entries({ ...NONE, 'rule.json': RULES, 'sysctl.txt': SYSCTLS, ...dumps }))
-      files.set(`${directory}/${file}`, text);
-  };
-  for (const number of [0, 1]) {
-    const other = 1 - number;
-    const own = `192.0.2.${number + 1}`;
-    const local = (dst: string, dev: string) => ({ type: 'local', dst, dev, table: 'local', scope: 'host' });
-    put(`node${number}`, {
-      'link.json': JSON.stringify([
-        link(2, 'eth0', { address: HOST_MAC[number] }),
-        link(3, 'cni0', { address: `02:00:00:00:01:0${number}`, linkinfo: { info_kind: 'bridge' } }),
-        ...[0, 1].map((pod) =>
-          link(10 + pod, `veth${pod}`, {
-            link_index: 20 + pod,
-            link_netnsid: pod,
-            master: 'cni0',
-            address: `02:00:00:00:02:0${pod}`,
-            linkinfo: { info_kind: 'veth' },
-          }),
-        ),
-      ]),
-      'addr.json': JSON.stringify([address('eth0', own), address('cni0', `10.244.${number}.1`)]),
-      'route.json': JSON.stringify([
-        local(own, 'eth0'),
-        local(`10.244.${number}.1`, 'cni0'),
-        { dst: 'default', gateway: '192.0.2.254', dev: 'eth0' },
-        { dst: '192.0.2.0/24', dev: 'eth0', prefsrc: own },
-        { dst: `10.244.${number}.0/24`, dev: 'cni0', prefsrc: `10.244.${number}.1` },
-        { dst: `10.244.${other}.0/24`, gateway: `192.0.2.${other + 1}`, dev: 'eth0' },
-      ]),
-      'iptables-save.txt': iptables[number] ?? '',
-    });
-    for (const pod of [0, 1]) {
-      const podAddress = `10.244.${number}.${pod + 2}`;
-      put(`node${number}/pods/default/p${number}${pod}`, {
-        'link.json': JSON.stringify([
-          link(20 + pod, 'eth0', {
-            link_index: 10 + pod,
-            link_netnsid: 0,
-            address: `02:00:00:00:0${number}:1${pod}`,
-            linkinfo: { info_kind: 'veth' },
-          }),
-        ]),
-        'addr.json': JSON.stringify([address('eth0', podAddress)]),
-        'route.json': JSON.stringify([
-          local(podAddress, 'eth0'),
-          { dst: 'default', gateway: `10.244.${number}.1`, dev: 'eth0' },
-          { dst: `10.244.${number}.0/24`, dev: 'eth0', prefsrc: podAddress },
-        ]),
-        'iptables-save.txt': '',
-      });
-    }
-  }
-  for (const [file, text] of Object.entries(change)) files.set(file, text);
-  return files;
-}
 
 const KUBE_PROXY = `*nat
 :PREROUTING ACCEPT [0:0]
@@ -159,7 +62,7 @@ function summary(outcomes: readonly TraceOutcome[]): readonly string[] {
 
 describe('trace', () => {
   it('follows a packet to a pod of another host, and its answer back', () => {
-    const outcomes = follow(snapshot(['', '']), 'pod/default/p00', 'pod/default/p11:80');
+    const outcomes = follow(exampleSnapshot(['', '']), 'pod/default/p00', 'pod/default/p11:80');
     assert.deepEqual(summary(outcomes), [
       '1 delivered at pod/default/p11 from 10.244.0.2:40000, answer delivered from 10.244.1.3:80',
     ]);
@@ -171,7 +74,7 @@ describe('trace', () => {
   });
 
   it("shows each endpoint of a service with its probability, hairpin and the answers' translation", () => {
-    const files = snapshot([KUBE_PROXY, ''], { 'cluster.json': CLUSTER });
+    const files = exampleSnapshot([KUBE_PROXY, ''], { 'cluster.json': CLUSTER });
     assert.deepEqual(summary(follow(files, 'pod/default/p00', 'svc/default/web:80')).toSorted(), [
       '0.5 delivered at pod/default/p00 from 10.244.0.1:40000, answer delivered from 10.96.0.1:80',
       '0.5 delivered at pod/default/p10 from 10.244.0.2:40000, answer delivered from 10.96.0.1:80',
@@ -186,7 +89,7 @@ describe('trace', () => {
 
   it('says who stands in the way', () => {
     const drop = '*filter\n:FORWARD DROP [0:0]\n-A FORWARD -s 10.244.0.0/24 -j ACCEPT\nCOMMIT\n';
-    const [there] = follow(snapshot([drop, '']), 'pod/default/p00', 'pod/default/p10:80');
+    const [there] = follow(exampleSnapshot([drop, '']), 'pod/default/p00', 'pod/default/p10:80');
     assert.deepEqual(
       there?.reply?.map(({ verdict, at }) => [verdict, at]),
       [['dropped', 'node/node0']],
@@ -196,13 +99,13 @@ describe('trace', () => {
       stage: 'forward, table ip iptables-legacy/filter, chain FORWARD',
       detail: 'policy drop',
     });
-    const off = snapshot(['', ''], { 'node1/sysctl.txt': 'net.ipv4.ip_forward = 0\n' });
+    const off = exampleSnapshot(['', ''], { 'node1/sysctl.txt': 'net.ipv4.ip_forward = 0\n' });
     assert.match(
       follow(off, 'pod/default/p00', 'pod/default/p10:80')[0]?.hops.at(-1)?.detail ?? '',
       /^it is no router: net\.ipv4\.conf\.eth0\.forwarding is 0/,
     );
-    const strict = snapshot(['', ''], {
-      'node1/sysctl.txt': `${SYSCTLS}net.ipv4.conf.eth0.rp_filter = 1\n`,
+    const strict = exampleSnapshot(['', ''], {
+      'node1/sysctl.txt': `${EXAMPLE_SYSCTLS}net.ipv4.conf.eth0.rp_filter = 1\n`,
       'node1/route.json': JSON.stringify([{ dst: '10.244.1.0/24', dev: 'cni0' }]),
     });
     assert.match(
@@ -212,15 +115,15 @@ describe('trace', () => {
   });
 
   it('tells misdelivery, and what it cannot tell', () => {
-    const taken = snapshot([
+    const taken = exampleSnapshot([
       '*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.244.1.2/32 -j DNAT --to-destination 10.244.1.3\nCOMMIT\n',
       '',
     ]);
     const [outcome] = follow(taken, 'pod/default/p00', 'pod/default/p10:80');
     assert.deepEqual([outcome?.verdict, outcome?.at], ['misdelivered', 'pod/default/p11']);
-    const outside = follow(snapshot(['', '']), 'pod/default/p00', '203.0.113.1:80');
+    const outside = follow(exampleSnapshot(['', '']), 'pod/default/p00', '203.0.113.1:80');
     assert.deepEqual([outside[0]?.verdict, traceExitCode(outside)], ['unknown', 2]);
-    const odd = snapshot([
+    const odd = exampleSnapshot([
       '*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m recent --rcheck --name A -j DROP\nCOMMIT\n',
       '',
     ]);
@@ -237,7 +140,7 @@ describe('trace', () => {
 
   it('doubts what it says where something unknown is on the way, and only there', () => {
     const doubtsOf = (change: Readonly<Record<string, string>>) => {
-      const [outcome] = follow(snapshot(['', ''], change), 'pod/default/p00', 'pod/default/p10:80');
+      const [outcome] = follow(exampleSnapshot(['', ''], change), 'pod/default/p00', 'pod/default/p10:80');
       return [outcome?.verdict, ...(outcome?.doubts ?? []).map(({ host, what }) => `${host} ${what}`)];
     };
     const clsact = (device: string) => `qdisc clsact ffff: dev ${device} parent ffff:fff1\n`;
@@ -263,7 +166,7 @@ describe('trace', () => {
         { dst: '192.0.2.0/24', dev: 'eth0' },
         { type: 'local', dst: via === '192.0.2.1' ? '192.0.2.2' : '192.0.2.1', dev: 'eth0', table: 'local' },
       ]);
-    const files = snapshot(['', ''], {
+    const files = exampleSnapshot(['', ''], {
       'node0/route.json': route('192.0.2.2'),
       'node1/route.json': route('192.0.2.1'),
     });
@@ -275,9 +178,9 @@ describe('trace', () => {
   it('refuses names that nobody has', () => {
     for (const target of ['pod/default/none:80', 'svc/default/none:80', 'somewhere'])
       assert.throws(
-        () => follow(snapshot(['', '']), 'pod/default/p00', target),
+        () => follow(exampleSnapshot(['', '']), 'pod/default/p00', target),
         (error) => isFlatnetError(error, 'not-found'),
       );
-    assert.throws(() => follow(snapshot(['', '']), 'pod/x', '10.0.0.1:80'), /name one of|no such sender/);
+    assert.throws(() => follow(exampleSnapshot(['', '']), 'pod/x', '10.0.0.1:80'), /name one of|no such sender/);
   });
 });
