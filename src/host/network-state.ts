@@ -63,6 +63,19 @@ export interface StateTable<Row, Key> {
   rows(): Iterable<Row>;
   /** The rows that answer for a key: for routes, those whose destination holds the address, longest prefix first. */
   find(key: Key): Iterable<Row>;
+  /** The tables that it is put together of, where it is: whoever looks at many hosts looks at what they share but once. */
+  readonly parts?: readonly StateTable<Row, Key>[];
+  /** Of a table that is another's but for some rows: that other one, the same for all hosts that share it. */
+  readonly shared?: SharedRows<Row, Key>;
+}
+
+/** How one host has the rows that it shares with others. */
+export interface SharedRows<Row, Key> {
+  readonly table: StateTable<Row, Key>;
+  /** Rows that this host hasn't got, for they lead to itself. */
+  readonly without: ReadonlySet<Row>;
+  /** Of routes: what this host speaks from in place of the sources in the shared table, by the latter's text. */
+  readonly sources?: ReadonlyMap<string, Address>;
 }
 
 /** Something that could not be read or understood. */

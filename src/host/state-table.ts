@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from '../address/address.ts';
 import { PrefixIndex } from '../address/prefix-index.ts';
-import type { ForwardingEntry, Neighbour, StateTable } from './network-state.ts';
+import type { ForwardingEntry, Neighbour, SharedRows, StateTable } from './network-state.ts';
 import type { Route } from './route.ts';
 
 /** Orders the routes to one address as a table is searched: longest prefix first, then lowest metric. */
@@ -61,11 +61,43 @@ export function joinTables<Row, Key>(...tables: readonly StateTable<Row, Key>[])
     *find(key) {
       for (const table of tables) yield* table.find(key);
     },
+    parts: tables,
   };
 }
 
 /** As joinTables, keeping the order in which routes are searched. */
 export function joinRouteTables(...tables: readonly StateTable<Route, Address>[]): StateTable<Route, Address> {
   const joined = joinTables(...tables);
-  return { rows: () => joined.rows(), find: (address) => [...joined.find(address)].sort(compareRoutePreference) };
+  return {
+    rows: () => joined.rows(),
+    find: (address) => [...joined.find(address)].sort(compareRoutePreference),
+    parts: tables,
+  };
+}
+
+/** A table that several hosts share, as one of them has it. */
+export function sharedTable<Row, Key>(shared: Omit<SharedRows<Row, Key>, 'sources'>): StateTable<Row, Key> {
+  const { table, without } = shared;
+  const has = (row: Row) => !without.has(row);
+  return {
+    rows: () => Iterator.from(table.rows()).filter(has),
+    find: (key) => Iterator.from(table.find(key)).filter(has),
+    shared,
+  };
+}
+
+/** Routes that several hosts share, as one of them has them, which speaks from its own addresses. */
+export function sharedRouteTable(
+  shared: SharedRows<Route, Address> & { readonly sources: ReadonlyMap<string, Address> },
+): StateTable<Route, Address> {
+  const { rows, find } = sharedTable(shared);
+  const spoken = (route: Route): Route => {
+    const source = route.source && shared.sources.get(formatAddress(route.source));
+    return source === undefined ? route : { ...route, source };
+  };
+  return {
+    rows: () => Iterator.from(rows()).map(spoken),
+    find: (address) => Array.from(find(address), spoken),
+    shared,
+  };
 }

@@ -3,6 +3,7 @@ import { formatPrefix, prefixContains } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { FOREIGN_PREFIXES_ANNOTATION, formatForeignPrefixes } from '../cluster/foreign-prefix.ts';
 import type { Attachment } from '../cni/attachment.ts';
+import type { Backend } from './backend/backend.ts';
 import { BACKENDS } from './backend/backend-by-name.ts';
 import { foreignPrefixes } from './conflict.ts';
 import type { Finding } from './finding.ts';
@@ -10,10 +11,11 @@ import { describeForwardDrop } from './forward-drop.ts';
 import type { ForwardDrop, HostFacts } from './host-facts.ts';
 import type { LocalNode } from './local-node.ts';
 import { planMasquerade } from './masquerade-plan.ts';
+import { type NodeOutlook, outlookOf } from './node-outlook.ts';
 import type { NodePlan, PeerPath } from './node-plan.ts';
 import type { NodeSettings } from './node-settings.ts';
-import { type PathTable, pathTable } from './path-table.ts';
 import type { Peer, PeerDirectory } from './peer-directory.ts';
+import { peerPaths } from './peer-paths.ts';
 import { planLocalNode } from './plan-local-node.ts';
 
 /** Everything that a node's plan is made of. */
@@ -33,18 +35,20 @@ export interface Planning<Plan> {
   readonly findings: readonly Finding[];
 }
 
-/** A plan but for its paths, which come as a table that is computed at each look. */
+/** A plan but for its paths, and what these are made of. */
 export interface NodeOutline {
   readonly plan: Omit<NodePlan, 'paths'>;
   readonly local: LocalNode;
-  readonly paths: PathTable;
+  readonly backend: Backend;
+  /** Its paths, in parts that it shares with other nodes of the directory. */
+  outlook(): NodeOutlook;
 }
 
 /** Plans a node: a pure function of its input. The cost grows with the number of peers and attachments. */
 export function planNode(input: NodeInput): Planning<NodePlan> {
   const { plan: outline, findings } = outlineNode(input);
   if (outline === undefined) return { findings: [...findings, ...input.directory.findings] };
-  const paths = [...outline.paths.rows()];
+  const paths = [...peerPaths(outline.local, input.directory, outline.backend)];
   const peerFindings = paths.flatMap((path) => pathFindings(path));
   const mtuFindings = mismatches(outline.local, input.directory.peers.values());
   return {
@@ -53,7 +57,7 @@ export function planNode(input: NodeInput): Planning<NodePlan> {
   };
 }
 
-/** All of a plan whose cost doesn't grow with the number of peers, and its paths to be looked up. */
+/** All of a plan whose cost doesn't grow with the number of peers. */
 export function outlineNode(input: NodeInput): Planning<NodeOutline> {
   const { node: name, directory, configuration, facts, attachments, settings } = input;
   const node = directory.peers.get(name);
@@ -81,7 +85,7 @@ export function outlineNode(input: NodeInput): Planning<NodeOutline> {
     forward: { mode: settings.allowForward, drops: facts.forwardDropped },
     advertisedUplinks: facts.uplinks.filter((uplink) => uplink.acceptsRouterAdvertisements).map(({ device }) => device),
   };
-  return { plan: { plan, local, paths: pathTable(local, directory, backend) }, findings };
+  return { plan: { plan, local, backend, outlook: () => outlookOf(local, directory, backend) }, findings };
 }
 
 /**

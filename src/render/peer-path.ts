@@ -1,13 +1,9 @@
-import { sameAddress } from '../address/address.ts';
 import type { Family } from '../address/family.ts';
-import { hostPrefix, type Prefix, prefixContains } from '../address/prefix.ts';
+import { hostPrefix, type Prefix } from '../address/prefix.ts';
 import type { ForwardingEntry, Neighbour } from '../host/network-state.ts';
-import type { SharedTables } from '../host/overlay.ts';
 import { OWNED } from '../host/owned-state.ts';
 import type { Route, RoutingRule } from '../host/route.ts';
-import { compareRoutePreference } from '../host/state-table.ts';
 import type { PeerPath } from '../plan/node-plan.ts';
-import type { PathTable } from '../plan/path-table.ts';
 import { ownNeighbour, ownRoute } from './own-route.ts';
 
 /** The routing table of our pods' ways to other nodes' own addresses; its number is our protocol's. */
@@ -77,40 +73,4 @@ export function podTableRules(podPrefixes: readonly Prefix[], tunnelled: Readonl
       action: { kind: 'table', table: POD_TABLE },
       protocol: OWNED.protocol,
     }));
-}
-
-/** The rows of all paths of a node, none of them stored: each look-up computes what it finds. */
-export function pathTables(paths: PathTable): SharedTables {
-  const rows = function* <Row>(pick: (rendered: PathRows) => readonly Row[]): Generator<Row> {
-    for (const path of paths.rows()) yield* pick(renderPath(path));
-  };
-  return {
-    routes: {
-      rows: () => rows(({ routes }) => routes),
-      find: (address) => {
-        const toPod = paths.toPod(address);
-        const candidates = [...(toPod === undefined ? [] : [toPod]), ...paths.toNode(address)];
-        return candidates
-          .flatMap((path) => renderPath(path).routes)
-          .filter(({ destination }) => prefixContains(destination, address))
-          .sort(compareRoutePreference);
-      },
-    },
-    neighbours: {
-      rows: () => rows(({ neighbours }) => neighbours),
-      find: ({ device, address }) => {
-        const path = paths.toPod(address);
-        const neighbours = path === undefined ? [] : renderPath(path).neighbours;
-        return neighbours.filter((one) => one.device === device && sameAddress(one.address, address));
-      },
-    },
-    forwarding: {
-      rows: () => rows(({ forwarding }) => forwarding),
-      find: ({ device, mac }) => {
-        const path = paths.toEndpoint(mac);
-        const entries = path === undefined ? [] : renderPath(path).forwarding;
-        return entries.filter((one) => one.device === device && one.mac === mac);
-      },
-    },
-  };
 }

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Address, addToAddress } from '../address/address.ts';
-import { prefixContains } from '../address/prefix.ts';
+import { formatPrefix, prefixContains } from '../address/prefix.ts';
 import { formatChange, formatRoute } from '../host/change-text.ts';
 import { diffNetworks } from '../host/network-diff.ts';
 import type { NetworkState } from '../host/network-state.ts';
 import { ownedOf } from '../host/owned-network.ts';
 import { OWNED } from '../host/owned-state.ts';
+import { BACKEND_ANNOTATION } from '../plan/announcement.ts';
 import { announcedDirectory, arbitraryHosts, attachment, nodeInput, plannedHost } from '../plan/arbitrary.ts';
+import { formatFlannelAnnotations } from '../plan/flannel-annotation.ts';
+import { type PeerDirectory, peerDirectory } from '../plan/peer-directory.ts';
 import { type NodeInput, outlineNode, planNode } from '../plan/plan-node.ts';
 import { renderNode } from './node.ts';
 import { planHostState } from './planned-host.ts';
@@ -16,6 +19,18 @@ import { planHostState } from './planned-host.ts';
 function hostState(input: NodeInput) {
   const { plan: outline } = outlineNode(input);
   return planHostState(outline ?? assert.fail(), input.facts);
+}
+
+/** The directory with the nodes that are told so as real flannel nodes announce themselves. */
+function withFlannel({ peers }: PeerDirectory, isFlannel: (number: number) => boolean): PeerDirectory {
+  const nodes = Array.from(peers.values(), ({ name, addresses, podPrefixes, announcement }, number) => {
+    const { backend = '', subnets, mtu = 1500, endpoints } = announcement;
+    const own = { [BACKEND_ANNOTATION]: JSON.stringify({ backend, subnets: subnets.map(formatPrefix), mtu }) };
+    const flannel = formatFlannelAnnotations({ type: backend === 'host-gw' ? backend : 'vxlan', addresses, endpoints });
+    const annotations = isFlannel(number) ? flannel : { ...own, ...flannel };
+    return [name, { name, addresses, podPrefixes, annotations, labels: {}, ready: true }] as const;
+  });
+  return peerDirectory({ nodes: new Map(nodes) });
 }
 
 /** What a walk over all rows finds. */
@@ -27,22 +42,24 @@ function walked(state: NetworkState, address: Address): readonly string[] {
 }
 
 describe('planHostState', () => {
-  it('is the state of the host once the plan of the node is applied', () => {
+  it('is the state of the host once the plan of the node is applied, whoever shares its rows', () => {
     fc.assert(
-      fc.property(arbitraryHosts, (hosts) => {
-        const [host] = hosts;
-        assert.ok(host !== undefined);
-        const input = nodeInput(host, announcedDirectory(hosts), { attachments: [attachment(host, 0)] });
-        const rendered = renderNode(planNode(input).plan ?? assert.fail());
-        const state = hostState(input);
-        // a rule whose table is empty may stand
-        const isUsed = (family: number) => rendered.host.rules.some((rule) => rule.family === family);
-        const changes = diffNetworks(ownedOf(state.root), rendered.host).filter(
-          (change) => change.kind !== 'remove-rule' || isUsed(change.rule.family),
-        );
-        assert.deepEqual(changes.map(formatChange), []);
-        for (const { id, state: pod } of state.namespaces)
-          assert.deepEqual(diffNetworks(ownedOf(pod, ['eth0']), rendered.pods.get(id) ?? assert.fail()), []);
+      fc.property(arbitraryHosts, fc.nat(), (hosts, flannels) => {
+        // of some hosts only flannel's annotations are there
+        const directory = withFlannel(announcedDirectory(hosts), (number) => ((flannels >> number) & 1) === 1);
+        for (const host of hosts) {
+          const input = nodeInput(host, directory, { attachments: [attachment(host, 0)] });
+          const rendered = renderNode(planNode(input).plan ?? assert.fail());
+          const state = hostState(input);
+          // a rule whose table is empty may stand
+          const isUsed = (family: number) => rendered.host.rules.some((rule) => rule.family === family);
+          const changes = diffNetworks(ownedOf(state.root), rendered.host).filter(
+            (change) => change.kind !== 'remove-rule' || isUsed(change.rule.family),
+          );
+          assert.deepEqual(changes.map(formatChange), []);
+          for (const { id, state: pod } of state.namespaces)
+            assert.deepEqual(diffNetworks(ownedOf(pod, ['eth0']), rendered.pods.get(id) ?? assert.fail()), []);
+        }
       }),
     );
   });
@@ -68,9 +85,8 @@ describe('planHostState', () => {
     fc.assert(
       fc.property(arbitraryHosts, (hosts) => {
         const directory = announcedDirectory(hosts);
-        const [host] = hosts;
-        assert.ok(host !== undefined);
-        const { root } = hostState(nodeInput(host, directory));
+        const roots = hosts.map((host) => hostState(nodeInput(host, directory)).root);
+        const root = roots.at(-1) ?? assert.fail();
         for (const { node } of hosts)
           for (const address of [
             ...node.addresses,
