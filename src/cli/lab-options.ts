@@ -6,6 +6,7 @@ import type { LabConfiguration } from '../lab/lab-configuration.ts';
 import { type LabDirectory, labDirectory } from '../lab/lab-directory.ts';
 import { type LabFile, parseLabFile } from '../lab/lab-file.ts';
 import { planLab } from '../lab/lab-plan.ts';
+import type { ModelName } from '../lab/model/container-plan.ts';
 import { parsePublication } from '../lab/publication.ts';
 import { parseArguments, parseCount, usageError, wantsJson } from './command.ts';
 
@@ -16,6 +17,7 @@ const MOST_HOSTS = 240;
 const LAB_OPTIONS = {
   file: { type: 'string', short: 'f' },
   name: { type: 'string' },
+  model: { type: 'string' },
   hosts: { type: 'string' },
   backend: { type: 'string' },
   publish: { type: 'string', multiple: true },
@@ -36,6 +38,8 @@ export interface LabRequest {
   readonly directory: LabDirectory;
   readonly configuration: LabConfiguration;
   readonly manifests: readonly KubeObject[];
+  /** A model was asked for, whose story is told. */
+  readonly tellsStory: boolean;
   readonly json: boolean;
   readonly flags: ReadonlySet<string>;
 }
@@ -54,18 +58,24 @@ export function parseLabRequest(
   const { values } = parseArguments(args, { ...flagOptions, ...LAB_OPTIONS });
   const file = values.file === undefined ? undefined : readLabFile(values.file);
   const spec = file?.lab?.spec;
+  const model = values.model === undefined ? undefined : parseModel(values.model);
   const configuration = planLab(spec, {
+    ...(model !== undefined && { model }),
     ...(values.hosts !== undefined && { hosts: parseCount('hosts', values.hosts, 1, MOST_HOSTS) }),
     ...(values.backend !== undefined && { backend: parseBackend(values.backend) }),
     ...(values.publish !== undefined && { publish: values.publish.map(parsePublication) }),
     ...(values['api-port'] !== undefined && { apiPort: parseCount('api-port', values['api-port'], 0, 65535) }),
   });
   const manifests = file?.manifests ?? [];
-  const wantsDefaults = spec?.defaultPods ?? manifests.length === 0;
+  const { containers } = configuration;
+  if (containers !== undefined && manifests.length > 0)
+    throw usageError(`the ${containers.model} model runs no manifests`, 'leave them out of the file');
+  const wantsDefaults = containers === undefined && (spec?.defaultPods ?? manifests.length === 0);
   return {
     directory: labDirectory(values.name ?? file?.lab?.metadata?.name ?? 'default', environment),
     configuration,
     manifests: wantsDefaults ? [...manifests, ...defaultManifests(configuration.hosts.length)] : manifests,
+    tellsStory: (model ?? spec?.model) !== undefined,
     json: wantsJson(values.output),
     flags: new Set(flags.filter((flag) => (values as Record<string, unknown>)[flag] === true)),
   };
@@ -85,6 +95,17 @@ function readLabFile(file: string): LabFile {
     });
   }
   return parseLabFile(text, file);
+}
+
+function parseModel(text: string): ModelName {
+  switch (text) {
+    case 'docker':
+    case 'kubernetes':
+    case 'marathon':
+      return text;
+    default:
+      throw usageError(`--model ${text} is no model`, 'use docker, kubernetes or marathon');
+  }
 }
 
 function parseBackend(text: string): LabConfiguration['cluster']['backend'] {

@@ -54,7 +54,9 @@ export function formatNextSteps(status: LabStatus): string {
   const [first] = reachable;
   const other = reachable.findLast(({ node }) => node !== first?.node) ?? reachable.at(-1);
   const steps: (readonly [string, string])[] = [
-    [`export KUBECONFIG=${status.api.kubeconfig}`, 'then any kubectl command'],
+    ...(status.api === undefined
+      ? []
+      : [[`export KUBECONFIG=${status.api.kubeconfig}`, 'then any kubectl command'] as const]),
     [`flatnet lab exec${name} node/${status.hosts[0]?.name} -- ip route`, 'look at a host'],
   ];
   if (first !== undefined && other !== undefined) {

@@ -2,6 +2,7 @@ import type { Change, NamespaceChanges } from '../host/change.ts';
 import { applyChanges, type ChangeContext, failureOf } from '../kernel/change-applier.ts';
 import { LinkReaper } from '../kernel/link-reaper.ts';
 import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
+import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
 import { type FabricPlan, type HostConnection, planFabric } from './fabric-plan.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
 import type { LabHost } from './lab-host.ts';
@@ -17,10 +18,14 @@ export class Fabric implements AsyncDisposable {
   private constructor(lab: LabConfiguration, reaper: LinkReaper) {
     this.#plan = planFabric(lab);
     this.#reaper = reaper;
-    const applyTables = () => {
-      throw new Error('the fabric has no tables of nf_tables');
+    this.#context = {
+      socket: this.#socket,
+      reaper,
+      applyTables: (changes, namespace) => {
+        using session = RulesetSession.open(namespace);
+        session.apply(changes);
+      },
     };
-    this.#context = { socket: this.#socket, reaper, applyTables };
   }
 
   /** Makes the router and the subnets. @throws FlatnetError */
@@ -37,7 +42,7 @@ export class Fabric implements AsyncDisposable {
     // The kernel takes its time to remove the uplink of the namespace before the reboot.
     if (this.#connected.has(name)) await this.apply([{ kind: 'remove-link', name: connection.fabricLink }]);
     this.#connected.add(name);
-    await this.#applyAll([
+    await this.applyAll([
       { namespace, changes: connection.before },
       { changes: connection.link(namespace) },
       { namespace, changes: connection.after },
@@ -46,17 +51,18 @@ export class Fabric implements AsyncDisposable {
 
   /** Applies changes to the fabric's own namespace, its route table for instance. @throws FlatnetError */
   apply(changes: readonly Change[]): Promise<void> {
-    return this.#applyAll([{ changes }]);
+    return this.applyAll([{ changes }]);
+  }
+
+  /** Applies changes here and in other namespaces, those of hosts for instance. @throws FlatnetError */
+  async applyAll(changes: readonly NamespaceChanges[]): Promise<void> {
+    const failure = failureOf('change network', await applyChanges(changes, this.#context));
+    if (failure !== undefined) throw failure;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reaper[Symbol.asyncDispose]();
     this.#socket.close();
-  }
-
-  async #applyAll(changes: readonly NamespaceChanges[]): Promise<void> {
-    const failure = failureOf('make fabric', await applyChanges(changes, this.#context));
-    if (failure !== undefined) throw failure;
   }
 
   #connectionOf(host: string): HostConnection {

@@ -8,13 +8,18 @@ import { HOST_PATHS } from './lab-host.ts';
 const LOOPBACK = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
 
 /** The files in a host's /etc that tell it from others, by their paths below /etc. */
-export function hostFiles(lab: LabConfiguration, name: string, kubeconfig: string): Map<string, string> {
-  const files = new Map([
+export function hostFiles(lab: LabConfiguration, name: string): Map<string, string> {
+  return new Map([
     ['hostname', `${name}\n`],
     ['hosts', formatHosts(lab)],
     // The cluster's DNS, which a host can ask before any pod network is there.
     ['resolv.conf', lab.serviceAddresses.map((address) => `nameserver ${formatAddress(address)}\n`).join('')],
   ]);
+}
+
+/** The same for a host that is a node of the cluster, with what its agent reads. */
+export function nodeFiles(lab: LabConfiguration, name: string, kubeconfig: string): Map<string, string> {
+  const files = hostFiles(lab, name);
   if (name === INTERNET) return files;
   files.set(belowEtc(HOST_PATHS.agentConfiguration), formatAgentConfiguration(lab, name));
   files.set(belowEtc(HOST_PATHS.agentKubeconfig), kubeconfig);

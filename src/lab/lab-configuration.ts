@@ -3,6 +3,7 @@ import type { Family } from '../address/family.ts';
 import type { InterfaceAddress, Prefix } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import type { Wiring } from '../cni/attachment.ts';
+import type { ContainerPlan } from './model/container-plan.ts';
 import type { Publication } from './publication.ts';
 
 /** A layer 2 segment of the fabric; the router has the first address of each of its prefixes. */
@@ -43,4 +44,6 @@ export interface LabConfiguration {
   /** TCP port of the API on 127.0.0.1 of this machine; 0: any that is free. */
   readonly apiPort: number;
   readonly publish: readonly Publication[];
+  /** What runs on the hosts in place of Kubernetes; absent: they are nodes of a cluster. */
+  readonly containers?: ContainerPlan;
 }

@@ -36,6 +36,7 @@ export const labDocumentSchema = v.strictObject({
   metadata: v.optional(v.strictObject({ name: v.optional(name) })),
   spec: v.optional(
     v.strictObject({
+      model: v.optional(v.picklist(['kubernetes', 'docker', 'marathon'])),
       families: v.optional(v.pipe(v.array(v.picklist([4, 6])), v.minLength(1, 'at least one family is needed'))),
       subnets: v.optional(v.pipe(v.array(subnet), v.minLength(1, 'at least one subnet is needed'))),
       hosts: v.optional(v.pipe(v.array(host), v.minLength(1, 'at least one host is needed'))),

@@ -1,14 +1,16 @@
 import type net from 'node:net';
 import { describeError } from '../error/flatnet-error.ts';
+import { ContainerLab } from './containers/container-lab.ts';
 import { encodeError } from './control-message.ts';
 import { ControlServer } from './control-server.ts';
 import type { InitMessage, KeeperMessage, LabStart } from './init-message.ts';
 import { unmountScratch } from './init-scratch.ts';
-import { Lab, type LabProgram } from './lab.ts';
+import { Lab, type LabOptions, type LabProgram } from './lab.ts';
 import { removeLabDirectory } from './lab-directory.ts';
 import { labMethods } from './lab-methods.ts';
 import { OrphanReaper } from './orphan-reaper.ts';
 import { relayConnections } from './relay.ts';
+import type { RunningLab } from './running-lab.ts';
 
 /** The channel to the lab's keeper. */
 export interface KeeperChannel {
@@ -32,7 +34,7 @@ export async function runLabInit({ channel, program, environment }: LabInitOptio
   using _reaper = new OrphanReaper();
   const end = new AbortController();
   const started = Promise.withResolvers<LabStart>();
-  const lab = Promise.withResolvers<Lab>();
+  const lab = Promise.withResolvers<RunningLab>();
   lab.promise.catch(() => undefined); // told to the keeper below
   channel.onMessage((message, handle) => {
     if (message.kind === 'start') started.resolve(message.start);
@@ -60,20 +62,22 @@ export async function runLabInit({ channel, program, environment }: LabInitOptio
 
 interface RunLabOptions extends LabInitOptions {
   readonly start: LabStart;
-  readonly onStarted: (lab: Lab) => void;
+  readonly onStarted: (lab: RunningLab) => void;
   readonly end: AbortController;
   readonly ended: Promise<undefined>;
 }
 
 async function runLab({ start, program, environment, channel, onStarted, end, ended }: RunLabOptions): Promise<void> {
-  const lab = await Lab.start({
+  const options: LabOptions = {
     start,
     program,
     environment,
     onProgress: (progress) => channel.send({ kind: 'progress', progress }),
     onWarning: (message) => channel.send({ kind: 'warning', message }),
     onError: (error) => console.error(describeError(error)),
-  });
+  };
+  const { containers } = start.configuration;
+  const lab = containers === undefined ? await Lab.start(options) : await ContainerLab.start(options, containers);
   onStarted(lab);
   const control = await ControlServer.listen({
     lab: start.directory.name,

@@ -148,9 +148,14 @@ function send(child: ChildProcess, message: KeeperMessage): void {
   if (child.connected) child.send(message, () => undefined); // its exit tells what is wrong
 }
 
-async function listenForLab({ apiPort, publish }: LabConfiguration): Promise<ReadonlyMap<string, net.Server>> {
+async function listenForLab({
+  apiPort,
+  publish,
+  containers,
+}: LabConfiguration): Promise<ReadonlyMap<string, net.Server>> {
   const listeners = new Map<string, net.Server>();
-  const wanted = [['api', apiPort] as const, ...publish.map(({ port }, index) => [String(index), port] as const)];
+  const api = containers === undefined ? [['api', apiPort] as const] : [];
+  const wanted = [...api, ...publish.map(({ port }, index) => [String(index), port] as const)];
   try {
     for (const [name, port] of wanted) listeners.set(name, await listen(port));
   } catch (error) {

@@ -14,10 +14,14 @@ import { completeClusterConfiguration } from '../cluster/cluster-configuration-s
 import { FlatnetError } from '../error/flatnet-error.ts';
 import type { LabConfiguration, LabHostConfiguration, LabSubnet } from './lab-configuration.ts';
 import type { LabSpec } from './lab-file-schema.ts';
+import type { ModelName } from './model/container-plan.ts';
+import { planDockerModel } from './model/docker-model.ts';
+import { planMarathonModel } from './model/marathon-model.ts';
 import type { Publication } from './publication.ts';
 
 /** What the command line says beside the lab file; it wins over the file. */
 export interface LabOverrides {
+  readonly model?: ModelName;
   /** Number of hosts, where the file lists none. */
   readonly hosts?: number;
   readonly backend?: ClusterConfiguration['backend'];
@@ -44,6 +48,8 @@ const DEFAULT_CLUSTER_PREFIXES = ['10.244.0.0/16', 'fd00:10:244::/48'].map(parse
  * @throws FlatnetError `invalid` or `conflict` naming the field at fault
  */
 export function planLab(spec: LabSpec = {}, overrides: LabOverrides = {}): LabConfiguration {
+  const model = overrides.model ?? spec.model ?? 'kubernetes';
+  if (model !== 'kubernetes') return planModel(model, spec, overrides);
   const families = spec.families ?? [4, 6];
   const isWanted = (item: Address) => families.includes(item.family);
   const wantedPrefixes = (prefixes: readonly Prefix[]) => prefixes.filter((prefix) => isWanted(prefix.address));
@@ -80,6 +86,28 @@ export function planLab(spec: LabSpec = {}, overrides: LabOverrides = {}): LabCo
   };
   refuseOverlaps(configuration);
   return configuration;
+}
+
+/** A lab that is as its model says: nothing of it can be chosen but whether there is an outside. */
+function planModel(
+  model: Exclude<ModelName, 'kubernetes'>,
+  { model: _model, internet, ...other }: LabSpec,
+  { model: _chosen, ...overrides }: LabOverrides,
+): LabConfiguration {
+  const [given] = [...Object.keys(other).map((field) => `spec.${field}`), ...Object.keys(overrides)];
+  if (given !== undefined)
+    throw invalid(given, `the ${model} model has hosts, addresses and containers of its own`, `leave ${given} out`);
+  const plan = model === 'docker' ? planDockerModel() : planMarathonModel();
+  return {
+    families: [4],
+    ...plan,
+    cluster: completeClusterConfiguration({}),
+    wiring: 'bridge',
+    internet: (internet === false ? [] : (internet ?? DEFAULT_INTERNET)).filter(({ address }) => address.family === 4),
+    serviceAddresses: [],
+    apiPort: 0,
+    publish: [],
+  };
 }
 
 function planHosts(spec: LabSpec, count: number | undefined, subnets: readonly LabSubnet[]): LabHostConfiguration[] {

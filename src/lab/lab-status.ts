@@ -1,8 +1,12 @@
+import type { ModelName } from './model/container-plan.ts';
+
 /** What `status` answers on the control socket, and `flatnet lab status -o json` prints. */
 export interface LabStatus {
   readonly name: string;
   readonly phase: 'starting' | 'ready' | 'stopping';
-  readonly api: { readonly url: string; readonly kubeconfig: string };
+  readonly model: ModelName;
+  /** Absent: there is no Kubernetes. */
+  readonly api?: { readonly url: string; readonly kubeconfig: string };
   readonly hosts: readonly HostStatus[];
   readonly pods: readonly PodStatus[];
   readonly services: readonly ServiceStatus[];
@@ -20,7 +24,8 @@ export interface HostStatus {
   readonly ready: boolean;
   /** Pid, in the lab's PID namespace, of the process that holds the host's namespaces. */
   readonly pid: number;
-  readonly agent: { readonly pid?: number; readonly restarts: number; readonly log: string };
+  /** Absent where none belongs. */
+  readonly agent?: { readonly pid?: number; readonly restarts: number; readonly log: string };
 }
 
 export interface PodStatus {

@@ -12,12 +12,13 @@ import { PODS, SERVICES } from '../kube/resource.ts';
 import type { VerifyReport } from '../verify/report.ts';
 import { formatClusterConfiguration } from './agent-configuration.ts';
 import { dumpCluster } from './cluster-dump.ts';
+import { agentCircumstances, clusterParticipants, type LabParticipants } from './cluster-participants.ts';
 import { ClusterView } from './cluster-view.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { Fabric } from './fabric.ts';
 import { FabricRouteServer } from './fabric-route-server.ts';
 import { connectFromHost } from './host-connection.ts';
-import { hostFiles } from './host-files.ts';
+import { nodeFiles } from './host-files.ts';
 import type { LabProgress, LabStart } from './init-message.ts';
 import { mountScratch } from './init-scratch.ts';
 import { type CollectedDump, collectLab } from './lab-collection.ts';
@@ -177,6 +178,7 @@ export class Lab implements RunningLab {
     const { start } = this.#options;
     return {
       name: start.directory.name,
+      model: 'kubernetes',
       phase: this.#phase,
       api: { url: `https://127.0.0.1:${this.#port('api')}`, kubeconfig: start.directory.kubeconfig },
       hosts: start.configuration.hosts.map((host) => this.#hostStatus(host)),
@@ -190,17 +192,26 @@ export class Lab implements RunningLab {
     };
   }
 
-  /** Tests the three rules with real packets between all pods and nodes. */
-  verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport> {
+  async verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport> {
+    using namespaces = new DisposableStack();
+    const ended = AbortSignal.any([signal, this.#stop.signal]);
+    const hosts = [...this.#services.keys()].map((name) => this.node(name).host);
+    const circumstances = await Promise.all(hosts.map((host) => agentCircumstances(host, ended)));
+    return await verifyLive({
+      ...this.participants(namespaces),
+      circumstances: circumstances.flat(),
+      paths: [],
+      onProgress: (progress) => onProgress({ stage: 'probes', ...progress }),
+      signal: ended,
+    });
+  }
+
+  participants(namespaces: DisposableStack): LabParticipants {
     const nodes = [...this.#services].map(([name, { runtime }]) => ({
       host: this.node(name).host,
       pods: runtime.pods,
     }));
-    return verifyLive({
-      nodes,
-      onProgress: (progress) => onProgress({ stage: 'probes', ...progress }),
-      signal: AbortSignal.any([signal, this.#stop.signal]),
-    });
+    return clusterParticipants(nodes, namespaces);
   }
 
   async collect(emit: (dump: CollectedDump) => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -246,7 +257,7 @@ export class Lab implements RunningLab {
       program,
       environment,
       fabric: this.#fabric,
-      files: (host) => hostFiles(start.configuration, host, this.#controlPlane.fabricKubeconfig),
+      files: (host) => nodeFiles(start.configuration, host, this.#controlPlane.fabricKubeconfig),
       onBoot: (host) => this.#startOnHost(host),
       onProgress,
       onWarning,

@@ -1,21 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Address, parseAddress } from '../address/address.ts';
-import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { type Circumstance, MatrixJudge } from '../probe/judge-matrix.ts';
 import { type MatrixResult, type Participant, probeMatrix } from '../probe/matrix.ts';
-import type { VerifyReport } from '../verify/report.ts';
-import { readAgentConditions } from './agent-conditions.ts';
-import type { LabHost } from './lab-host.ts';
-import type { PodWorker } from './runtime/pod-worker.ts';
-
-/** A host of the lab that is a node, with the pods that run on it. */
-export interface VerifiedNode {
-  readonly host: LabHost;
-  readonly pods: readonly Pick<PodWorker, 'pod' | 'network' | 'pausePid'>[];
-}
+import type { DeclaredPath } from '../verify/declared-path.ts';
+import { reportOf, type UnknownFact, type VerifyReport } from '../verify/report.ts';
+import { probePath } from './path-probe.ts';
 
 export interface LiveVerificationOptions {
-  readonly nodes: readonly VerifiedNode[];
+  readonly participants: readonly Participant[];
+  /** Of what can't be judged. */
+  readonly unknown: readonly UnknownFact[];
+  /** What may explain lost packets. */
+  readonly circumstances: readonly Circumstance[];
+  /** Ways that are declared beside the rules. */
+  readonly paths: readonly DeclaredPath[];
   readonly onProgress: (progress: { readonly done: number; readonly total: number }) => void;
   readonly signal: AbortSignal;
 }
@@ -25,21 +22,16 @@ const SETTLING = 1_200;
 
 /**
  * Sends real packets between all pods and nodes of a lab, both protocols and families, and judges them by the three rules.
- * Where packets are lost, what the agents of their nodes find wrong is named with them.
+ * Where packets are lost, what is known of their nodes is named with them. Declared paths are tried beside.
  */
 export async function verifyLive(options: LiveVerificationOptions): Promise<VerifyReport> {
-  using namespaces = new DisposableStack();
-  const { onProgress, signal } = options;
-  const judge = new MatrixJudge((await Promise.all(options.nodes.map((node) => circumstances(node, signal)))).flat());
-  const participants = options.nodes.flatMap(({ host, pods }): Participant[] => {
-    const namespace = namespaces.use(NetworkNamespace.open(host.networkNamespace));
-    const { name, addresses } = host;
-    const node = { kind: 'node', id: `node/${name}`, namespace, addresses, node: name } as const;
-    return [node, ...pods.flatMap((pod) => participantOf(pod, judge, host.name))];
-  });
+  const { participants, onProgress, signal } = options;
+  const judge = new MatrixJudge(options.circumstances);
+  for (const fact of options.unknown) judge.addUnknown(fact);
   const suspects = await judgeSound(judge, probeMatrix({ participants, onProgress, signal }));
   await judgeLasting(judge, participants, suspects, signal);
-  return judge.report();
+  const paths = await Promise.all(options.paths.map((path) => probePath(path, participants, signal)));
+  return reportOf(judge.report().rules, paths);
 }
 
 /** Judges the results that break nothing; the others come back. */
@@ -65,30 +57,4 @@ async function judgeLasting(
     left = await judgeSound(judge, probeMatrix({ participants, probes: left.map(({ probe }) => probe), signal }));
   }
   for (const result of left) judge.add(result);
-}
-
-/** What may explain lost packets of a node: what its agent failed to do, and foreign chains that drop. */
-async function circumstances({ host }: VerifiedNode, signal: AbortSignal): Promise<readonly Circumstance[]> {
-  const node = host.name;
-  try {
-    const conditions = await readAgentConditions(host, signal);
-    return conditions
-      .filter(({ name, state }) => state === 'failed' || (name === 'forwarding' && state !== 'ok'))
-      .map(({ message }) => ({ node, what: message }));
-  } catch {
-    return [{ node, what: 'its agent does not answer' }];
-  }
-}
-
-/** A hostNetwork pod is its node; one without a sandbox or an address can't be judged. */
-function participantOf(worker: VerifiedNode['pods'][number], judge: MatrixJudge, host: string): readonly Participant[] {
-  const { metadata, spec, status } = worker.pod;
-  if (spec.hostNetwork === true || metadata.deletionTimestamp !== undefined) return [];
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return [];
-  const id = `pod/${metadata.namespace}/${metadata.name}`;
-  const addresses = (status?.podIPs ?? []).map(({ ip }): Address => parseAddress(ip));
-  if (worker.pausePid !== undefined && addresses.length > 0)
-    return [{ kind: 'pod', id, namespace: worker.network, addresses, node: host }];
-  judge.addUnknown({ host, what: `${id} has no address yet`, matters: 'every pair that it is part of' });
-  return [];
 }

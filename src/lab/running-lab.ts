@@ -1,6 +1,7 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import type { VerifyReport } from '../verify/report.ts';
+import type { LabParticipants } from './cluster-participants.ts';
 import type { LabProgress } from './init-message.ts';
 import type { CollectedDump } from './lab-collection.ts';
 import type { LabNode } from './lab-node.ts';
@@ -21,6 +22,8 @@ export interface RunningLab {
   /** Resolves when all is there, or after a deadline with a warning. */
   ready(): Promise<LabStatus>;
   status(): LabStatus;
+  /** Its nodes and pods as those who send and answer. @param namespaces closes those that are opened for it */
+  participants(namespaces: DisposableStack): LabParticipants;
   /** Tests the three rules with real packets, and the paths that are declared. */
   verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport>;
   /** Hands on a snapshot of the whole lab, file by file. */

@@ -1,10 +1,18 @@
-import { RULE_TEXTS, type RuleReport, type VerifyReport, type Violation } from './report.ts';
+import { type PathReport, RULE_TEXTS, type RuleReport, type VerifyReport, type Violation } from './report.ts';
 
 const MARKS = { holds: '✔', violated: '✘', unknown: '?' } as const;
 
-/** A report for people: a line a rule, then each cause with a packet to look at. */
+/** A report for people: a line a rule, then each cause with a packet to look at; declared paths behind. */
 export function formatReport(report: VerifyReport): string {
-  return `${report.rules.map(formatRule).join('\n')}\n`;
+  return `${[...report.rules.map(formatRule), ...(report.paths ?? []).map(formatPath)].join('\n')}\n`;
+}
+
+function formatPath({ path, verdict, from, to, packet, seen, against }: PathReport): string {
+  const rules = against.length === 0 ? 'unchanged' : `by NAT, which no rule would allow (${against.join(', ')})`;
+  return [
+    `${MARKS[verdict]} path ${path}  ${verdict}  ${from} → ${to}: ${packet}`,
+    `      seen     ${seen}${verdict === 'holds' ? `; ${rules}` : ''}`,
+  ].join('\n');
 }
 
 function formatRule(rule: RuleReport): string {

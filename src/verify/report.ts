@@ -56,15 +56,32 @@ export interface RuleReport {
   readonly unknown: readonly UnknownFact[];
 }
 
+/** A way that somebody declares to be there beside the rules: a published port, say. */
+export interface PathReport {
+  readonly path: string;
+  /** `holds`: whoever was to get the packet gets it, and its answer comes back. */
+  readonly verdict: RuleVerdict;
+  readonly from: string;
+  readonly to: string;
+  /** `tcp 172.17.42.2 → 10.1.2.3:43210` */
+  readonly packet: string;
+  readonly seen: string;
+  /** Rules that direct addressing would break if packets were changed as they are on this way. */
+  readonly against: readonly RuleName[];
+}
+
 export interface VerifyReport {
   readonly verdict: RuleVerdict;
   readonly rules: readonly RuleReport[];
+  /** Where any are declared. */
+  readonly paths?: readonly PathReport[];
 }
 
-/** A report of its rules: violated if one is, else unknown if one is. */
-export function reportOf(rules: readonly RuleReport[]): VerifyReport {
-  const verdicts = new Set(rules.map(({ verdict }) => verdict));
-  return { verdict: verdicts.has('violated') ? 'violated' : verdicts.has('unknown') ? 'unknown' : 'holds', rules };
+/** A report of its rules, and of declared paths: violated if one of them is, else unknown if one is. */
+export function reportOf(rules: readonly RuleReport[], paths: readonly PathReport[] = []): VerifyReport {
+  const verdicts = new Set([...rules, ...paths].map(({ verdict }) => verdict));
+  const verdict = verdicts.has('violated') ? 'violated' : verdicts.has('unknown') ? 'unknown' : 'holds';
+  return { verdict, rules, ...(paths.length > 0 && { paths }) };
 }
 
 /** What `flatnet verify` exits with: 0 where the rules hold, 1 where one is violated, 2 where it can't tell. */

@@ -69,7 +69,7 @@ export class ClusterLab {
     const lab = await user.startLab(t, ['-f', file]);
     await lab.ready(within);
     const status = readStatus(lab);
-    const client = new KubeClient(await readKubeconfig(status.api.kubeconfig));
+    const client = new KubeClient(await readKubeconfig(status.api?.kubeconfig ?? assert.fail('no API')));
     t.after(() => client.close());
     return new ClusterLab(lab, status, client);
   }
@@ -141,7 +141,7 @@ export class ClusterLab {
 
   /** The log of a host's agent, a JSON object a line. */
   agentLog(host: string): readonly Readonly<Record<string, unknown>>[] {
-    const file = this.now().hosts.find(({ name }) => name === host)?.agent.log ?? assert.fail(host);
+    const file = this.now().hosts.find(({ name }) => name === host)?.agent?.log ?? assert.fail(host);
     return readFileSync(file, 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('{'))

@@ -48,7 +48,7 @@ describe('a lab', () => {
     skip: kubectlMissing,
   }, async (t) => {
     const [, { api, publications }] = await startReady(t, new LabUser(t), '--publish', 'pod/default/db-0:5432');
-    const kubectl = spawnSync('kubectl', ['--kubeconfig', api.kubeconfig, 'get', 'nodes', '-o', 'name'], {
+    const kubectl = spawnSync('kubectl', ['--kubeconfig', api?.kubeconfig ?? '', 'get', 'nodes', '-o', 'name'], {
       encoding: 'utf8',
     });
     assert.equal(kubectl.stdout, 'node/node-1\nnode/node-2\nnode/node-3\n', kubectl.stderr);

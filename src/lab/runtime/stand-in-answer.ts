@@ -1,4 +1,4 @@
-/** Who a stand-in server answers as. */
+/** Who a stand-in server answers as; a host itself has no pod. */
 export interface StandInIdentity {
   readonly pod: string;
   readonly namespace: string;
@@ -24,12 +24,12 @@ export interface StandInAnswer extends StandInIdentity {
 export function formatStandInAnswer(answer: StandInAnswer): string {
   const { pod, namespace, node, image, client, server, request } = answer;
   return [
-    `pod:     ${namespace}/${pod}`,
+    ...(pod === '' ? [] : [`pod:     ${namespace}/${pod}`]),
     `node:    ${node}`,
     `client:  ${formatEnd(client)}`,
     `server:  ${formatEnd(server)}`,
     `request: ${request.method} ${request.path} to ${request.host}`,
-    `(Flatnet's built-in server, standing in for ${image})`,
+    ...(image === '' ? [] : [`(Flatnet's built-in server, standing in for ${image})`]),
     '',
   ].join('\n');
 }
