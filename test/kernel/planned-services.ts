@@ -12,7 +12,7 @@ import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
 import { addressOf } from '../../src/plan/peer-directory.ts';
 import { planStaleFlows } from '../../src/plan/service/plan-conntrack.ts';
-import { planServices } from '../../src/plan/service/plan-services.ts';
+import { planServices, type ServiceSettings } from '../../src/plan/service/plan-services.ts';
 import type { ServicePlan } from '../../src/plan/service/service-plan.ts';
 import type { ProbeOutcome, ProbeProtocol } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
@@ -20,7 +20,7 @@ import { Prober } from '../../src/probe/prober.ts';
 import { SocketPoller } from '../../src/probe/socket/socket-poller.ts';
 import { ServiceTables } from '../../src/render/service/service-tables.ts';
 import { cluster } from './planned-cluster.ts';
-import type { KernelHost, KernelPod } from './planned-network.ts';
+import { type KernelHost, type KernelPod, setSysctls } from './planned-network.ts';
 
 /** Where the pods' servers listen. */
 export const SERVER_PORT = 7000;
@@ -48,7 +48,11 @@ export function service(name: string, number: number, rest: Partial<ClusterServi
 }
 
 /** A pod as endpoint of both ports of a service, in both families. */
-export function endpointsOf(host: KernelHost, pod: KernelPod): readonly ServiceEndpoint[] {
+export function endpointsOf(
+  host: KernelHost,
+  pod: KernelPod,
+  rest: Partial<ServiceEndpoint> = {},
+): readonly ServiceEndpoint[] {
   return pod.attachment.addresses.map((address) => ({
     address,
     ports: new Map([
@@ -61,8 +65,12 @@ export function endpointsOf(host: KernelHost, pod: KernelPod): readonly ServiceE
     terminating: false,
     zoneHints: [],
     nodeHints: [],
+    ...rest,
   }));
 }
+
+/** What an endpoint is while its pod ends: nothing new for it where others are ready. */
+export const LEAVING = { ready: false, serving: true, terminating: true } as const;
 
 /** Brings a host's services to one plan after the other. */
 export interface ServiceFollower {
@@ -122,6 +130,9 @@ export async function servingCluster(
   followerOf: (t: TestContext, host: KernelHost) => ServiceFollower = (context, host) => new ServingHost(context, host),
 ) {
   const { router, hosts } = await cluster(t, 'auto', subnets, wiring);
+  // A host that has led a packet back where it came from tells that peer one thing a second, refusals among them.
+  for (const { namespace } of hosts)
+    setSysctls(namespace, { 'net.ipv4.icmp_ratelimit': '0', 'net.ipv6.icmp.ratelimit': '0' });
   const poller = new SocketPoller();
   const server = new ProbeServer(poller);
   t.after(() => {
@@ -133,10 +144,12 @@ export async function servingCluster(
     server.listen(namespace, `${number}`, SERVER_PORT);
   }
   const serving = hosts.map((host) => ({ host, follower: followerOf(t, host) }));
+  const nodes = new Map(hosts.map(({ planned: { node } }) => [node.name, node]));
+  let settings: ServiceSettings = {};
   const services = new Map<string, ClusterService>();
   const endpoints = new Map<string, readonly ServiceEndpoint[]>();
   const state: ClusterState = {
-    nodes: new Map(hosts.map(({ planned: { node } }) => [node.name, node])),
+    nodes,
     pods: new Map(),
     services,
     endpoints,
@@ -145,7 +158,7 @@ export async function servingCluster(
     for (const { host, follower } of serving) {
       const { node, facts, configuration } = host.planned;
       const attachments = host.pods.map(({ attachment }) => ({ ...attachment, ...pod }));
-      const input = { node: node.name, cluster: state, configuration, facts, settings: {}, attachments };
+      const input = { node: node.name, cluster: state, configuration, facts, settings, attachments };
       follower.follow(planServices(input));
     }
   };
@@ -153,14 +166,34 @@ export async function servingCluster(
     router,
     hosts,
     /** Makes a service, or another one of its name, with these pods behind it, by host and number. */
-    serve(made: ClusterService, ...pods: readonly (readonly [number, number])[]) {
+    serve(made: ClusterService, ...pods: readonly (readonly [number, number, Partial<ServiceEndpoint>?])[]) {
       services.set(`default/${made.name}`, made);
       endpoints.set(
         `default/${made.name}`,
-        pods.flatMap(([host, number]) => endpointsOf(hostAt(hosts, host), podAt(hosts, host, number))),
+        pods.flatMap(([host, number, rest]) => endpointsOf(hostAt(hosts, host), podAt(hosts, host, number), rest)),
       );
       publish();
     },
+    /** Takes a service away. */
+    withdraw(name: string) {
+      services.delete(`default/${name}`);
+      endpoints.delete(`default/${name}`);
+      publish();
+    },
+    /** Gives hosts their zones, in their order. */
+    placeInZones(...zones: readonly string[]) {
+      for (const [number, zone] of zones.entries()) {
+        const { node } = hostAt(hosts, number).planned;
+        nodes.set(node.name, { ...node, labels: { ...node.labels, 'topology.kubernetes.io/zone': zone } });
+      }
+      publish();
+    },
+    /** Lets the operators of all hosts choose otherwise. */
+    settle(chosen: ServiceSettings) {
+      settings = chosen;
+      publish();
+    },
+    nameOf: (host: number) => hostAt(hosts, host).planned.node.name,
     /** Gives a service as many endpoints more, and takes those given before: nobody is there. */
     pad(name: string, count: number) {
       const key = `default/${name}`;

@@ -23,6 +23,11 @@ export async function each(check: (family: Family, protocol: 'tcp' | 'udp') => P
   for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
 }
 
+/** The same with all of them under way together. */
+export async function eachAtOnce(check: (family: Family, protocol: 'tcp' | 'udp') => Promise<void>): Promise<void> {
+  await Promise.all(FAMILIES.flatMap((family) => PROTOCOLS.map((protocol) => check(family, protocol))));
+}
+
 /** Leads the router's packets for the external addresses over a host. */
 export function routeExternal({ router, addressOfHost }: Site, host: number): void {
   configure(

@@ -10,6 +10,7 @@ import {
   EXTERNAL,
   EXTERNALS,
   each,
+  eachAtOnce,
   FAR_OUTSIDE,
   LOOPBACK,
   OUTSIDE,
@@ -75,26 +76,19 @@ describe('services in the kernel', { skip: SKIP }, () => {
     });
   }
 
-  it('keep clients from outside as they are under a local policy, and leave other nodes silent', async (t) => {
+  it('keep clients from outside, and pods, as they are under a local policy', async (t) => {
     const site = await servingCluster(t, [1, 1]);
-    const local = service('web', 10, { externalPolicy: 'Local', externalAddresses: EXTERNALS });
-    site.serve(local, [1, 0]);
+    site.serve(service('web', 10, { externalPolicy: 'Local', externalAddresses: EXTERNALS }), [1, 0]);
+    routeExternal(site, 1);
     await each(async (family, protocol) => {
       const answer = `1/0 saw ${formatAddress(OUTSIDE[family])}`;
       assert.equal(await site.ask(site.router, protocol, site.addressOfHost(1, family), 30010), answer);
-      assert.equal(await site.ask(site.router, protocol, site.addressOfHost(0, family), 30010), 'timeout');
-      routeExternal(site, 0);
-      assert.equal(await site.ask(site.router, protocol, EXTERNAL[family], 80), 'timeout');
-      routeExternal(site, 1);
       assert.equal(await site.ask(site.router, protocol, EXTERNAL[family], 80), answer);
       const pod = formatAddress(site.addressOfPod(0, 0, family));
       assert.equal(await site.ask(site.pod(0, 0), protocol, EXTERNAL[family], 80), `1/0 saw ${pod}`);
       const own = site.addressOfHost(0, family);
       assert.equal(await site.ask(site.pod(0, 0), protocol, own, 30010), `1/0 saw ${pod}`);
     });
-    site.serve(service('web', 10, { internalPolicy: 'Local' }), [1, 0]);
-    assert.equal(await site.ask(site.pod(0, 0), 'tcp', virtual(10, 4), 80), 'timeout');
-    assert.match(await site.ask(site.pod(1, 1), 'tcp', virtual(10, 4), 80), /^1\/0 saw/);
   });
 
   it('let only some sources in at a load balancer, and leave one alone that translates itself', async (t) => {
@@ -103,7 +97,7 @@ describe('services in the kernel', { skip: SKIP }, () => {
     const sourceRanges = ['203.0.113.0/24', '203.0.113.1/32', '2001:db8::/64'].map(parsePrefix);
     site.serve(service('web', 10, { loadBalancer, sourceRanges }), [0, 0]);
     routeExternal(site, 0);
-    await each(async (family, protocol) => {
+    await eachAtOnce(async (family, protocol) => {
       const ask = (source: typeof LOOPBACK) => site.ask(site.router, protocol, EXTERNAL[family], 80, source);
       assert.equal(await ask(FAR_OUTSIDE[family]), `0/0 saw ${formatAddress(FAR_OUTSIDE[family])}`);
       assert.equal(await ask(OUTSIDE[family]), 'timeout');
