@@ -60,6 +60,7 @@ function addRules(tables: IptablesDump, host: HostDump, options: DockerOptions):
       `DOCKER ! -i docker0 -p tcp -m tcp --dport ${PUBLISHED_PORT} -j DNAT --to-destination ${container}:80`,
     );
   addForwarding(tables, release);
+  tables.chains('filter', 'DOCKER');
   if (host.number === 0)
     tables.add('filter', `DOCKER -d ${container}/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT`);
   if (release === 28) {

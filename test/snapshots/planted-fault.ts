@@ -30,17 +30,17 @@ function changed<Cluster extends ClusterDump>(make: () => Cluster, change: (clus
 
 export const FLANNEL_FAULTS: readonly PlantedFault[] = [
   {
-    name: "flanneld's last rule masquerades what nodes send to pods of other nodes",
+    name: "flanneld's rules masquerade what nodes and pods send to one another across hosts",
     cluster: () => new FlannelCluster({ proxy: 'iptables-nft', masquerade: 'flanneld' }),
-    results: {},
-    shown: /FLANNEL-POSTRTG ! -s 10\.244\.0\.0\/16 -d 10\.244\.0\.0\/16 .*-j MASQUERADE/,
+    results: { 'seen as 10.244.0.0': 2, 'seen as 10.244.1.0': 2, 'seen as 192.0.2.1': 2, 'seen as 192.0.2.2': 2 },
+    shown: /FLANNEL-POSTRTG .*-j MASQUERADE --random-fully/,
   },
   {
     name: 'FORWARD drops, and nobody lets pods through',
     cluster: changed(flannel, (cluster) =>
       cluster.rulesOf(1).policy('filter', 'FORWARD', 'DROP').remove('filter', 'FLANNEL-FWD'),
     ),
-    results: {},
+    results: { dropped: 16 },
     shown: /chain FORWARD.*policy drop/,
   },
   {
@@ -49,7 +49,7 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
       const legacy = new IptablesDump('legacy').policy('filter', 'FORWARD', 'DROP').chains('filter', 'DOCKER-USER');
       cluster.host(0).root.iptables(legacy, cluster.rulesOf(0));
     }),
-    results: {},
+    results: { dropped: 16 },
     shown: /table ip iptables-legacy\/filter, chain FORWARD.*policy drop/,
   },
   {
@@ -57,7 +57,7 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     cluster: changed(flannel, (cluster) => {
       cluster.host(0).root.forwarding = [];
     }),
-    results: {},
+    results: { dropped: 8, 'answer dropped': 8 },
     shown: /forwarding entry/,
   },
   {
@@ -65,7 +65,7 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     cluster: changed(flannel, (cluster) => {
       cluster.host(0).root.neighbours = [];
     }),
-    results: {},
+    results: { dropped: 8, 'answer dropped': 8 },
     shown: /neighbour entry/,
   },
   {
@@ -73,19 +73,19 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     cluster: changed(flannel, (cluster) =>
       cluster.host(1).root.changeLink('flannel.1', { address: '02:00:00:00:ff:77' }),
     ),
-    results: {},
+    results: { dropped: 8, 'answer dropped': 8 },
     shown: /02:00:00:00:ff:01/,
   },
   {
     name: 'rp_filter is strict where answers come by another device',
     cluster: changed(flannel, (cluster) => cluster.host(0).root.sysctl('net.ipv4.conf.eth0.rp_filter', '1')),
-    results: {},
+    results: { 'answer dropped': 2, dropped: 2 },
     shown: /rp_filter is 1 on eth0/,
   },
   {
     name: 'a route to pods of another host is missing',
     cluster: changed(flannel, (cluster) => cluster.host(1).root.removeRoute('10.244.0.0/24')),
-    results: {},
+    results: { 'answer unknown': 8, unknown: 8 },
     shown: /0\.0\.0\.0\/0 via 192\.0\.2\.254/,
   },
   {
@@ -93,7 +93,7 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     cluster: changed(flannel, ({ hosts }) => {
       for (const key of ['ip_forward', 'conf.all.forwarding']) hosts[1]?.root.sysctl(`net.ipv4.${key}`, '0');
     }),
-    results: {},
+    results: { dropped: 14 },
     shown: /it is no router/,
   },
 ];
@@ -102,13 +102,13 @@ export const CALICO_FAULTS: readonly PlantedFault[] = [
   {
     name: 'natOutgoing hides pods from other hosts',
     cluster: () => new CalicoCluster({ network: 'bgp', exclusions: 'IPPoolsOnly' }),
-    results: {},
+    results: { 'seen as 192.0.2.1': 2, 'seen as 192.0.2.2': 2 },
     shown: /cali-nat-outgoing .*-j MASQUERADE --random-fully/,
   },
   {
     name: 'Felix masquerades what hosts send into the tunnel from their own addresses',
     cluster: () => new CalicoCluster({ network: 'vxlan', exclusions: 'IPPoolsAndHostIPs' }),
-    results: {},
+    results: { 'seen as 10.244.0.1': 2, 'seen as 10.244.1.1': 2 },
     shown: /-o vxlan\.calico .*-m addrtype ! --src-type LOCAL --limit-iface-out .*-j MASQUERADE/,
   },
   {
@@ -116,7 +116,7 @@ export const CALICO_FAULTS: readonly PlantedFault[] = [
     cluster: changed(calico, (cluster) =>
       cluster.rulesOf(1).replace('filter', '-j MARK --set-xmark 0x10000/0x10000', '-j MARK --set-xmark 0x0/0x10000'),
     ),
-    results: {},
+    results: { dropped: 18 },
     shown: /Drop if no profiles matched/,
   },
   {
@@ -124,7 +124,7 @@ export const CALICO_FAULTS: readonly PlantedFault[] = [
     cluster: changed(calico, (cluster) =>
       cluster.rulesOf(0).remove('filter', `cali-from-wl-dispatch -i ${podDevice('cali', cluster.host(0), 1)} `),
     ),
-    results: {},
+    results: { 'answer dropped': 7, dropped: 5 },
     shown: /Unknown interface/,
   },
   {
@@ -134,8 +134,8 @@ export const CALICO_FAULTS: readonly PlantedFault[] = [
       root.removeRoute('10.244.0.3');
       root.route('10.244.0.3 dev eth0');
     }),
-    results: {},
-    shown: /-m rpfilter --validmark --invert -j DROP/,
+    results: { unknown: 7, dropped: 5 },
+    shown: /-m rpfilter --validmark --invert -j DROP|it leaves by eth0 to 10\.244\.0\.3/,
   },
   {
     name: 'a block of addresses has moved, and a route has not',
@@ -144,7 +144,7 @@ export const CALICO_FAULTS: readonly PlantedFault[] = [
       root.removeRoute('10.244.1.0/26');
       root.route('blackhole 10.244.1.0/26 proto 12');
     }),
-    results: {},
+    results: { 'no way to begin': 2, dropped: 6, 'answer dropped': 6 },
     shown: /blackhole/,
   },
 ];
@@ -159,7 +159,7 @@ export const KUBE_ROUTER_FAULTS: readonly PlantedFault[] = [
         if (pod !== undefined) addPolicy(cluster.rulesOf(0), pod);
       },
     ),
-    results: {},
+    results: { rejected: 4 },
     shown: /rule to REJECT traffic destined for POD name:p00/,
   },
   {
@@ -172,7 +172,7 @@ export const KUBE_ROUTER_FAULTS: readonly PlantedFault[] = [
         first?.root.text('ipset-save.txt', sets.replace('add kube-router-pod-subnets 10.244.1.0/24 timeout 0\n', ''));
       },
     ),
-    results: {},
+    results: { 'seen as 192.0.2.1': 4 },
     shown: /-m set ! --match-set kube-router-pod-subnets dst .*-j MASQUERADE/,
   },
 ];
@@ -181,25 +181,26 @@ export const DOCKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'every host has the same range',
     cluster: () => new DockerCluster({ ranges: 'default', masquerade: true, admitted: false, release: 27 }),
-    results: {},
-    shown: /172\.17\.0\.0\/16 dev docker0/,
+    results: { misdelivered: 18, 'seen as 192.0.2.1': 2, 'seen as 192.0.2.2': 2, 'seen as 192.0.2.3': 2 },
+    shown:
+      /172\.17\.0\.0\/16 dev (docker|eth)0|tcp 172\.17\.0\.2:40000 → 172\.17\.0\.2|-s 172\.17\.0\.0\/16 ! -o docker0 -j MASQUERADE/,
   },
   {
     name: 'containers are masqueraded',
     cluster: () => new DockerCluster({ ranges: 'own', masquerade: true, admitted: true, release: 27 }),
-    results: {},
+    results: { 'seen as 192.0.2.1': 4, 'seen as 192.0.2.2': 4, 'seen as 192.0.2.3': 4 },
     shown: /POSTROUTING -s 10\.244\.\d\.0\/24 ! -o docker0 -j MASQUERADE/,
   },
   {
     name: 'FORWARD drops what comes from other hosts',
     cluster: () => new DockerCluster({ ranges: 'own', masquerade: false, admitted: false, release: 27 }),
-    results: {},
+    results: { dropped: 12 },
     shown: /chain FORWARD.*policy drop/,
   },
   {
     name: 'nobody but the bridge may send to the addresses of containers',
     cluster: () => new DockerCluster({ ranges: 'own', masquerade: false, admitted: true, release: 28 }),
-    results: {},
+    results: { dropped: 18, 'answer dropped': 6 },
     shown: /PREROUTING -d 10\.244\.\d\.2\/32 ! -i docker0 -j DROP/,
   },
 ];

@@ -258,7 +258,7 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
       return inputDevice === undefined ? UNKNOWN : ABSENT;
     case 'ibrname':
     case 'obrname':
-      return UNKNOWN;
+      return flight.bridge ?? '';
     default: {
       const never: never = key;
       return never;

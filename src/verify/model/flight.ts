@@ -12,6 +12,8 @@ export interface Flight {
   readonly inputDevice?: string;
   /** Absent before they are routed, and of those that end here. */
   readonly outputDevice?: string;
+  /** The bridge that passes it on as a frame, without routing it. */
+  readonly bridge?: string;
 }
 
 /** What rules ask the rest of the kernel. */

@@ -2,14 +2,13 @@ import { type Address, sameAddress } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { EndReason } from './end-reason.ts';
-import { evaluateHook } from './evaluate-hook.ts';
-import type { Flight } from './flight.ts';
 import type { Packet } from './packet.ts';
+import { passBridge } from './pass-bridge.ts';
 import type { Port, Site } from './site.ts';
 import { holdsAddress, vxlanOverhead } from './source-address.ts';
 import { deviceSetting } from './source-check.ts';
 import type { Outcomes, Walk } from './walk.ts';
-import { afterHook, ending, stopped, type WalkState, withStep } from './walk-state.ts';
+import { ending, type WalkState, withStep, withVisit } from './walk-state.ts';
 
 type VxlanKind = Extract<Link['kind'], { readonly kind: 'vxlan' }>;
 
@@ -33,7 +32,8 @@ export function transmit(
     return walk.map.leadsOut(site, link)
       ? toFabric(walk, site, link, nextHop, packet, state)
       : [ending(state, 'dropped', site, packet, receiver)];
-  return bridged(receiver, packet, state, (passed) => arrive(walk, receiver, packet, passed));
+  const visited = atPorts(walk, { site, device: link }, receiver, packet, state);
+  return passBridge(walk, receiver, packet, visited, (passed, after) => arrive(walk, receiver, passed, after));
 }
 
 function arrive(walk: Walk, { site, device }: Port, packet: Packet, state: WalkState): Outcomes {
@@ -67,24 +67,15 @@ function answersFor({ site, device }: Port, address: Address): boolean {
   return deviceSetting(site, 'proxy_arp', device.name) > 0;
 }
 
-/** Frames that a bridge passes on are shown to the rules where br_netfilter is on. */
-function bridged(port: Port, packet: Packet, state: WalkState, follow: (state: WalkState) => Outcomes): Outcomes {
-  const { through } = port;
-  const key = `net.bridge.bridge-nf-call-${packet.source.family === 4 ? 'iptables' : 'ip6tables'}`;
-  if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(state);
-  const { site, bridge } = through;
-  const flight: Flight = {
-    packet,
-    mark: 0,
-    tracking: { state: 'new', direction: 'original' },
-    inputDevice: bridge.name,
-    outputDevice: bridge.name,
-  };
-  const context = { ruleset: site.state.ruleset, view: site.view, known: () => undefined };
-  return evaluateHook('forward', flight, context).flatMap((outcome) => {
-    const after = afterHook(state, site, 'forward', outcome, true);
-    return outcome.verdict.kind === 'accept' ? follow(after) : [stopped(after, site, packet, 'forward', outcome, key)];
-  });
+/** The packet at the ports of bridges that it passes on its way between two devices: programs may sit there. */
+function atPorts(walk: Walk, from: Port, to: Port, packet: Packet, state: WalkState): WalkState {
+  let visited = state;
+  for (const { site, device } of [from, to]) {
+    const port = walk.map.peerOf(site, device);
+    if (port?.device.master !== undefined)
+      visited = withVisit(visited, { site: port.site, device: port.device.name, packet });
+  }
+  return visited;
 }
 
 /** Out of the last device that is known: to the host that has the next hop's address, or out of sight. */

@@ -93,10 +93,11 @@ export class Walk {
     const tracking = from?.tracking ?? ({ state: 'invalid', direction: 'original' } as const);
     const flight: Flight = { packet, mark: from?.mark ?? 0, tracking, inputDevice: device };
     const here = withVisit(state, { site, device, arrived: true, packet });
-    return this.#hook('prerouting', site, flight, here, (arrived, after) => this.#route(site, arrived, device, after));
+    return this.#hook('prerouting', site, flight, here, (arrived, after) => this.route(site, arrived, device, after));
   }
 
-  #route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {
+  /** A packet that came in by a device, and was let pass there. */
+  route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {
     const { packet, mark } = flight;
     const problem = sourceProblem(site, device, packet, mark);
     if (problem !== undefined) return [ending(state, 'dropped', site, packet, problem)];

@@ -186,6 +186,9 @@ const userId: OptionTranslation = ({ values: [text = ''], negated }) => {
 
 const PACKET_TYPES: Readonly<Record<string, number>> = { unicast: 0, host: 0, broadcast: 1, multicast: 2 };
 
+/** A frame that a bridge passes on leaves by one of its ports; what is routed has no port to leave by yet. */
+const bridged: OptionTranslation = ({ negated }) => [equals(meta('obrname'), !negated, { kind: 'name', name: '' })];
+
 const nothing: OptionTranslation = () => [];
 
 /** Modules each of whose options asks something by itself; all must hold. */
@@ -249,6 +252,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, OptionTranslation
     ],
   },
   owner: { 'uid-owner': userId },
+  physdev: { 'physdev-is-bridged': bridged, 'physdev-is-out': bridged },
 };
 
 /** Modules whose options mean something together only. */
