@@ -1,6 +1,8 @@
 import { type Address, formatAddress } from '../address/address.ts';
 import { parsePrefix, prefixContains } from '../address/prefix.ts';
 import type { Unknown } from '../host/network-state.ts';
+import { observePrefix } from './model/observe-address.ts';
+import { observePoint } from './model/observe-comparison.ts';
 import { formatPacket, type Packet } from './model/packet.ts';
 import type { Visit } from './model/walk-state.ts';
 
@@ -32,10 +34,19 @@ function matters({ what }: Unknown, { device, packet }: Visit): boolean {
     / on (\S+)$|^kind of link (\S+)$|^tunnel (\S+)$/.exec(what)?.filter((part) => part !== undefined) ?? [];
   if (on !== undefined) return on === device;
   const [, service] = /^IPVS service (.*)$/.exec(what) ?? [];
-  if (service !== undefined)
+  if (service !== undefined) {
+    observeService(packet);
     return formatPacket(packet).startsWith(`${service.split(' ')[0]} `) && sentTo(packet) === service.split(' ')[1];
+  }
   const [, destination] = /^route to (\S+) in table \d+$/.exec(what) ?? [];
   return destination === undefined || holds(destination, packet.destination);
+}
+
+/** A packet was compared with a virtual service: for others of its host nothing is said. */
+function observeService({ protocol, destination, destinationPort }: Packet): void {
+  observePoint('protocol', BigInt(protocol));
+  observePoint('address', destination.value);
+  if (destinationPort !== undefined) observePoint('port', BigInt(destinationPort));
 }
 
 function sentTo({ destination, destinationPort }: Packet): string {
@@ -43,6 +54,8 @@ function sentTo({ destination, destinationPort }: Packet): string {
   return destination.family === 6 ? `[${text}]:${destinationPort}` : `${text}:${destinationPort}`;
 }
 
-function holds(prefix: string, address: Address): boolean {
-  return prefixContains(parsePrefix(prefix), address);
+function holds(text: string, address: Address): boolean {
+  const prefix = parsePrefix(text);
+  observePrefix(prefix, address);
+  return prefixContains(prefix, address);
 }

@@ -4,6 +4,7 @@ import type { NetworkState } from '../../host/network-state.ts';
 import { LOCAL_TABLE } from '../../host/route.ts';
 import { symbolValue } from '../../netfilter/symbol.ts';
 import type { Flight, KernelView } from './flight.ts';
+import { observePrefix, observeRoutes } from './observe-address.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import { selectAddress } from './source-address.ts';
 import { UNKNOWN, type Value } from './value.ts';
@@ -49,6 +50,8 @@ export function kernelView(state: NetworkState): KernelView {
 /** Whether an address is the host's own, as its local table says; on one device only where `device` is given. */
 function addressType(state: NetworkState, address: Address, device: string | undefined): Value {
   const type = (name: string) => BigInt(symbolValue('fib_addrtype', name) ?? 0);
+  for (const prefix of MULTICAST) observePrefix(prefix, address);
+  observeRoutes(state, address);
   if (MULTICAST.some((prefix) => prefixContains(prefix, address))) return type('multicast');
   for (const route of state.routes.find(address)) {
     if (route.table !== LOCAL_TABLE) continue;

@@ -1,3 +1,5 @@
+import type { Address } from '../../address/address.ts';
+import type { Prefix } from '../../address/prefix.ts';
 import type { Bounds } from './bounds.ts';
 
 /** What rules and routes compare: the protocol's number, a port, an address. */
@@ -15,6 +17,13 @@ export interface Observer {
   within(aspect: Aspect, value: bigint): Bounds;
   /** A constant goes into a header in place of what stood there: packets that held it already are different ones. */
   tellApart(aspect: Aspect, constant: bigint): void;
+  /**
+   * The rows that hold an address were searched for: it is the same for all addresses that no row's bounds lie between.
+   * @param table the same object for the same rows, which are listed once
+   */
+  search(table: object, rows: () => Iterable<readonly [row: object, prefix: Prefix]>, address: Address): void;
+  /** Whether a row, an element or a literal speaks of one participant only, and has its like for each of his peers. */
+  isOwn(row: object): boolean;
 }
 
 let current: Observer | undefined;
@@ -24,8 +33,8 @@ export function observer(): Observer | undefined {
   return current;
 }
 
-/** Does some work while somebody watches. The work must be synchronous. */
-export function observedBy<Result>(by: Observer, work: () => Result): Result {
+/** Does some work while somebody watches, or nobody. The work must be synchronous. */
+export function observedBy<Result>(by: Observer | undefined, work: () => Result): Result {
   const before = current;
   current = by;
   try {

@@ -47,8 +47,9 @@ export function observePoint(aspect: Aspect | undefined, value: Value): void {
 /** A value was compared with a constant: the answer is the same for all that is on the same side of it. */
 export function observeLiteral(left: Expression, value: Value, literal: Literal): void {
   const aspect = aspectOf(left);
-  if (aspect === undefined || typeof value !== 'bigint') return;
-  observer()?.narrow(aspect, value, sideOf(literalBounds(literal) ?? pointAt(value), value));
+  const watching = observer();
+  if (watching === undefined || aspect === undefined || typeof value !== 'bigint' || watching.isOwn(literal)) return;
+  watching.narrow(aspect, value, sideOf(literalBounds(literal) ?? pointAt(value), value));
 }
 
 /** A value was compared with a number. */

@@ -38,12 +38,15 @@ export function observeLookup(
   if (found === undefined || isMap) keepOut(watching, parts, elements, found);
 }
 
-function narrowInto(watching: Observer, parts: readonly KeyPart[], { key }: SetElement): void {
+function narrowInto(watching: Observer, parts: readonly KeyPart[], found: SetElement): void {
+  const { key } = found;
+  const isOwn = watching.isOwn(found);
   for (const [index, { aspect, value }] of parts.entries()) {
     const literal = key[index];
     const bounds = literal === undefined ? undefined : literalBounds(literal);
     if (aspect === undefined || typeof value !== 'bigint' || bounds === undefined) continue;
-    watching.narrow(aspect, value, sideOf(bounds, value));
+    // what speaks of one participant alone names his own address
+    if (aspect !== 'address' || !isOwn) watching.narrow(aspect, value, sideOf(bounds, value));
   }
 }
 
@@ -60,7 +63,7 @@ function keepOut(
       return aspect === undefined ? pointAt(value) : watching.within(aspect, value);
     });
   for (const element of elementsWithin(elements, within())) {
-    if (element === found || !mayHold(element, parts, within())) continue;
+    if (element === found || watching.isOwn(element) || !mayHold(element, parts, within())) continue;
     const cut = bestCut(watching, parts, element);
     if (cut !== undefined) watching.narrow(cut.aspect, cut.value, cut.to);
     else for (const { aspect, value } of parts) observePoint(aspect, value);

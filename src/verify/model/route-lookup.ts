@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.ts';
 import { prefixContains } from '../../address/prefix.ts';
 import type { NetworkState } from '../../host/network-state.ts';
 import type { NextHop, Route, RoutingRule } from '../../host/route.ts';
+import { observePrefix, observeRoutes } from './observe-address.ts';
 import type { Weighted } from './value.ts';
 
 /** What a route is looked up for. */
@@ -32,6 +33,7 @@ const LOOPBACK = 'lo';
 /** Looks a route up as the kernel does: rules by priority, in a table the longest prefix and the lowest metric. */
 export function lookUpRoute(state: NetworkState, query: RouteQuery): Answers {
   const { family } = query.destination;
+  observeRoutes(state, query.destination);
   const rules = state.rules
     .filter((rule) => rule.family === family)
     .sort((left, right) => left.priority - right.priority);
@@ -54,6 +56,8 @@ function followRules(state: NetworkState, rules: readonly RoutingRule[], start: 
 
 function ruleMatches(rule: RoutingRule, { source, destination, mark, inputDevice, outputDevice }: RouteQuery): boolean {
   const { from, to } = rule;
+  if (from !== undefined && source !== undefined) observePrefix(from, source);
+  if (to !== undefined) observePrefix(to, destination);
   const holds =
     (from === undefined || from.length === 0 || (source !== undefined && prefixContains(from, source))) &&
     (to === undefined || prefixContains(to, destination)) &&

@@ -1,10 +1,11 @@
 import { type Address, formatAddress } from '../../address/address.ts';
-import type { Prefix } from '../../address/prefix.ts';
+import { hostPrefix, type Prefix } from '../../address/prefix.ts';
 import { PrefixIndex } from '../../address/prefix-index.ts';
 import type { Link } from '../../host/link.ts';
-import type { HostState, NetworkState } from '../../host/network-state.ts';
+import type { HostState, LinkAddress, NetworkState } from '../../host/network-state.ts';
 import type { KernelView } from './flight.ts';
 import { kernelView } from './kernel-view.ts';
+import { observer } from './observation.ts';
 
 /** A network namespace among all those that are known. */
 export interface Site {
@@ -37,10 +38,12 @@ export class SiteMap {
   readonly sites: readonly Site[];
   readonly #byHost: ReadonlyMap<string, readonly Site[]>;
   readonly #fabric = new PrefixIndex<string>();
+  readonly #fabricRoutes: readonly FabricRoute[];
   #hostPorts: ReadonlyMap<string, readonly (readonly [string, Port])[]> | undefined;
 
   /** @param fabric what routers between the hosts are known to do; without it nothing but to carry packets to hosts' own addresses */
   constructor(hosts: readonly HostState[], fabric: readonly FabricRoute[] = []) {
+    this.#fabricRoutes = fabric;
     for (const { prefix, host } of fabric) this.#fabric.add(prefix, host);
     this.sites = hosts.flatMap(({ name, root, namespaces }) => [
       siteOf(name, `node/${name}`, true, root),
@@ -58,6 +61,11 @@ export class SiteMap {
 
   /** The devices, other than tunnels, by which hosts' own namespaces have an address. */
   hostPortsWith(address: Address): readonly Port[] {
+    observer()?.search(
+      this.sites,
+      () => this.#hostAddresses().map((row) => [row, hostPrefix(row.address)] as const),
+      address,
+    );
     this.#hostPorts ??= Map.groupBy(this.#listHostPorts(), ([key]) => key);
     return (this.#hostPorts.get(formatAddress(address)) ?? []).map(([, port]) => port);
   }
@@ -67,6 +75,10 @@ export class SiteMap {
     if (link.kind.kind === 'loopback') return false;
     if (link.kind.kind !== 'bridge') return this.peerOf(site, link) === undefined;
     return [...site.links.values()].some((port) => port.master === link.name && this.peerOf(site, port) === undefined);
+  }
+
+  #hostAddresses(): readonly LinkAddress[] {
+    return this.sites.flatMap(({ isRoot, state }) => (isRoot ? state.addresses : []));
   }
 
   *#listHostPorts(): Generator<readonly [string, Port]> {
@@ -80,6 +92,7 @@ export class SiteMap {
 
   /** The host that the fabric's routes lead an address to. */
   fabricHost(address: Address): Site | undefined {
+    observer()?.search(this.#fabric, () => this.#fabricRoutes.map((route) => [route, route.prefix] as const), address);
     for (const host of this.#fabric.holding(address)) return this.#byHost.get(host)?.find(({ isRoot }) => isRoot);
     return undefined;
   }

@@ -2,6 +2,7 @@ import { type Address, sameAddress } from '../../address/address.ts';
 import { FAMILY_BITS, type Family } from '../../address/family.ts';
 import { prefixContains, prefixOf } from '../../address/prefix.ts';
 import type { LinkAddress, NetworkState } from '../../host/network-state.ts';
+import { observeBits, observeOwnAddresses, observePrefix } from './observe-address.ts';
 
 /**
  * The address that the kernel chooses on a device for packets to `near`: of IPv4 the first one whose prefix holds it, else the
@@ -22,7 +23,12 @@ export function selectAddress(state: NetworkState, device: string, near: Address
 }
 
 function firstOnSubnet(rows: readonly LinkAddress[], near: Address): Address | undefined {
-  const holds = ({ address, length, peer }: LinkAddress) => prefixContains(prefixOf(peer ?? address, length), near);
+  if (rows.length < 2) return rows[0]?.address;
+  const holds = ({ address, length, peer }: LinkAddress) => {
+    const subnet = prefixOf(peer ?? address, length);
+    observePrefix(subnet, near);
+    return prefixContains(subnet, near);
+  };
   return (rows.find(holds) ?? rows[0])?.address;
 }
 
@@ -32,6 +38,7 @@ function longestMatch(rows: readonly LinkAddress[], near: Address): Address | un
     const bits = commonBits(address, near);
     if (best === undefined || bits > best.bits) best = { address, bits };
   }
+  if (rows.length > 1 && best !== undefined) observeBits(near, Math.min(best.bits + 1, FAMILY_BITS[near.family]));
   return best?.address;
 }
 
@@ -42,6 +49,7 @@ function commonBits(left: Address, right: Address): number {
 
 /** True if a namespace takes packets to this address for its own. */
 export function holdsAddress(state: NetworkState, address: Address): boolean {
+  observeOwnAddresses(state, address);
   return state.addresses.some((row) => sameAddress(row.address, address));
 }
 

@@ -1,6 +1,7 @@
 import { parsePrefix, prefixContains } from '../../address/prefix.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
 import type { SourceRefusal } from './end-reason.ts';
+import { observePrefix } from './observe-address.ts';
 import type { Packet } from './packet.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import type { Site } from './site.ts';
@@ -30,6 +31,7 @@ function decisiveKey(site: Site, name: string, device: string): string {
 export function sourceProblem(site: Site, device: string, packet: Packet, mark: number): SourceRefusal | undefined {
   const { source, destination } = packet;
   if (source.family === 6 || device === 'lo') return undefined;
+  for (const address of [source, destination]) observePrefix(LOOPBACK_PREFIX, address);
   const local = prefixContains(LOOPBACK_PREFIX, source) || prefixContains(LOOPBACK_PREFIX, destination);
   if (local && deviceSetting(site, 'route_localnet', device) === 0)
     return { kind: 'loopback-source', device, sysctl: deviceSysctl(4, device, 'route_localnet') };

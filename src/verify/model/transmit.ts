@@ -1,12 +1,13 @@
-import { type Address, sameAddress } from '../../address/address.ts';
+import type { Address } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { EndReason } from './end-reason.ts';
+import { observePoint } from './observe-comparison.ts';
 import type { Packet } from './packet.ts';
 import { passBridge } from './pass-bridge.ts';
+import { receiverOn } from './receiver.ts';
 import type { Port, Site } from './site.ts';
-import { holdsAddress, vxlanOverhead } from './source-address.ts';
-import { deviceSetting } from './source-check.ts';
+import { vxlanOverhead } from './source-address.ts';
 import type { Outcomes, Walk } from './walk.ts';
 import { ending, type WalkState, withStep, withVisit } from './walk-state.ts';
 
@@ -40,31 +41,6 @@ function arrive(walk: Walk, { site, device }: Port, packet: Packet, state: WalkS
   const { name, up } = device;
   if (!up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device: name })];
   return walk.receive(site, name, packet, withStep(state, { kind: 'receive', site, device: name }));
-}
-
-/** Who on the link takes packets for a next hop, by its neighbour entry or by answering for it; or why nobody does. */
-function receiverOn(ports: readonly Port[], site: Site, device: string, nextHop: Address): Port | EndReason {
-  const [entry] = [...site.state.neighbours.find({ device, address: nextHop })].filter(({ proxy }) => proxy !== true);
-  if (entry?.mac !== undefined && entry.state !== 'failed' && entry.state !== 'incomplete') {
-    const { mac, state } = entry;
-    const found = ports.find((port) => port.device.mac === mac);
-    if (found !== undefined) return found;
-    if (state === 'permanent' || state === 'noarp')
-      return { kind: 'stale-neighbour', device, address: nextHop, mac, entry };
-  }
-  const answering = ports.find((port) => answersFor(port, nextHop));
-  return answering ?? { kind: 'no-neighbour', device, address: nextHop };
-}
-
-function answersFor({ site, device }: Port, address: Address): boolean {
-  const own = holdsAddress(site.state, address);
-  if (address.family === 6) return own;
-  const strict = deviceSetting(site, 'arp_ignore', device.name) > 0;
-  if (own) {
-    const on = site.state.addresses.find((row) => sameAddress(row.address, address))?.device;
-    return !strict || on === device.name;
-  }
-  return deviceSetting(site, 'proxy_arp', device.name) > 0;
 }
 
 /** The packet at the ports of bridges that it passes on its way between two devices: programs may sit there. */
@@ -132,6 +108,7 @@ function encapsulate(
 ): Outcomes {
   const { name: device } = link;
   const dropped = (reason: EndReason) => [ending(state, 'dropped', site, packet, reason)];
+  observePoint('address', nextHop.value);
   const [neighbour] = site.state.neighbours.find({ device, address: nextHop });
   if (neighbour?.mac === undefined) return dropped({ kind: 'no-tunnel-neighbour', device, address: nextHop });
   const { mac } = neighbour;

@@ -6,35 +6,6 @@ import { formatPacket } from '../model/packet.ts';
 import type { WalkOutcome } from '../model/walk-state.ts';
 import type { Counterexample } from '../report.ts';
 
-/** Why a rule is broken, for whoever must put it right. */
-export interface Explanation {
-  readonly cause: string;
-  /** The rule, route or setting that did it. */
-  readonly responsible?: string;
-  readonly remedy?: string;
-}
-
-export type Explain = (evidence: Evidence) => Explanation;
-
-const CAUSES: Readonly<Record<BreachKind, string>> = {
-  misdelivered: 'misdelivered: another received it',
-  dropped: 'lost: dropped on its way',
-  rejected: 'refused on its way',
-  'no-route': 'unreachable: no route',
-  'source-translated': 'source translated: the receiver sees another sender',
-  'destination-translated': 'destination translated: the receiver is reached under another address',
-  'answer-lost': 'answer lost: the packet arrived, its answer did not',
-  'answer-translated': 'answer translated: it comes from another address',
-  'other-address': 'the sender bears another address than it is known under',
-};
-
-/** The kind of a breach in words, and where the packet ended. */
-export function explainByKind({ kind, there, back }: Evidence): Explanation {
-  const last = kind === 'answer-lost' ? back : there;
-  if (last === undefined || last.verdict === 'delivered') return { cause: CAUSES[kind] };
-  return { cause: CAUSES[kind], responsible: `${last.at.name}: ${endText(last)}` };
-}
-
 /** The packet that breaks the rule, what was to be expected and what came of it, with its way and that of its answer. */
 export function describeBreach(evidence: Evidence): Counterexample {
   const { kind, from, to, sent, there, back } = evidence;

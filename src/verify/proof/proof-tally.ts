@@ -1,3 +1,4 @@
+import type { Explanation } from '../cause/explanation.ts';
 import type { Evidence } from '../evidence.ts';
 import {
   RULE_NAMES,
@@ -8,7 +9,7 @@ import {
   type VerifyReport,
   type Violation,
 } from '../report.ts';
-import { describeBreach, type Explain } from './describe-breach.ts';
+import { describeBreach } from './describe-breach.ts';
 
 interface Cause {
   readonly violation: Omit<Violation, 'pairs'>;
@@ -17,12 +18,12 @@ interface Cause {
 
 /** Counts the pairs that were looked at and those that break a rule, by cause; the first packet of a cause stands for all. */
 export class ProofTally {
-  readonly #explain: Explain;
+  readonly #explain: (evidence: Evidence) => Explanation;
   readonly #checked = new Map<RuleName, number>();
   readonly #causes = new Map<RuleName, Map<string, Cause>>();
   readonly #unknown = new Map<RuleName, Map<string, UnknownFact>>();
 
-  constructor(explain: Explain) {
+  constructor(explain: (evidence: Evidence) => Explanation) {
     this.#explain = explain;
   }
 

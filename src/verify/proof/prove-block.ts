@@ -9,6 +9,7 @@ import type { RuleName } from '../report.ts';
 import type { Box, Point } from './box.ts';
 import { cover, type Region } from './cover.ts';
 import { type Answer, type Judgement, judgeTrips } from './judge-trips.ts';
+import type { Landmarks } from './landmarks.ts';
 import { PairSet } from './pair-set.ts';
 import type { Participant } from './participant.ts';
 import { addressIn, membersIn, type Peers, peersHull } from './peers.ts';
@@ -19,6 +20,7 @@ import { ALL_PORTS, ALL_PROTOCOLS, packetAt, pointIn, protocolsOf, selectedSourc
 export interface ProofSetting {
   readonly walk: Walk;
   readonly tally: ProofTally;
+  readonly landmarks: Landmarks;
   /** Whether some rule speaks of SCTP. */
   readonly withSctp: boolean;
   /** The packets of a box that are judged: all but those whose translation somebody asked for. */
@@ -76,7 +78,7 @@ export class Block {
    * @returns the sources that were spoken from
    */
   #ask(family: Family, given?: Address): readonly Address[] {
-    const { walk, withSctp } = this.#setting;
+    const { walk, withSctp, landmarks } = this.#setting;
     const protocols = protocolsOf(family, withSctp);
     const spoken: Address[] = [];
     const look = (point: Point): Fate => {
@@ -85,8 +87,8 @@ export class Block {
       spoken.push(sent.source);
       return { from, to, sent, ...judgeTrips(from, to, sent, tripsOf(walk, from.site, sent)) };
     };
-    for (const region of cover(this.#space(family), (box) => this.#choose(box, family, protocols), look))
-      this.#note(region, family);
+    const choose = (box: Box) => this.#choose(box, family, protocols);
+    for (const region of cover(this.#space(family), choose, look, landmarks)) this.#note(region, family);
     return spoken;
   }
 

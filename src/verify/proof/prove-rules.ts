@@ -1,12 +1,14 @@
 import type { ClusterState } from '../../cluster/cluster-state.ts';
 import type { HostState } from '../../host/network-state.ts';
+import { explainBreach } from '../cause/explain-breach.ts';
+import type { Explanation } from '../cause/explanation.ts';
 import type { Evidence } from '../evidence.ts';
 import { type FabricRoute, SiteMap } from '../model/site.ts';
 import { Walk } from '../model/walk.ts';
 import { RULE_NAMES, type VerifyReport } from '../report.ts';
-import { type Explanation, explainByKind } from './describe-breach.ts';
+import { groupPeers } from './group-peers.ts';
+import { Landmarks } from './landmarks.ts';
 import { findParticipants } from './participant.ts';
-import type { Peers } from './peers.ts';
 import { ProofTally } from './proof-tally.ts';
 import { Block, type ProofSetting } from './prove-block.ts';
 
@@ -15,7 +17,7 @@ export interface ProofOptions {
   readonly fabric?: readonly FabricRoute[];
   /** What the cluster's API says; without it the namespaces tell who is a pod, and uplinks a node's addresses. */
   readonly cluster?: ClusterState;
-  /** Tells the cause of a breach; its kind in words unless given. */
+  /** Tells the cause of a breach; `explainBreach` unless given. */
   readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
 }
 
@@ -25,17 +27,18 @@ export interface ProofOptions {
  */
 export function proveRules(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
   const map = new SiteMap(hosts, options.fabric);
-  const { explain = explainByKind, cluster } = options;
+  const { explain = explainBreach, cluster } = options;
   const tally = new ProofTally((evidence) => explain(evidence, map));
   const { all, unknown } = findParticipants(map, cluster);
   for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
+  const { groups, own } = groupPeers(all, map);
   const setting: ProofSetting = {
+    landmarks: new Landmarks(own),
     walk: new Walk(map),
     tally,
     withSctp: false,
     judged: (box) => [box],
   };
-  const groups = all.map((participant): Peers => ({ kind: participant.kind, members: [participant] }));
   for (const from of groups)
     for (const to of groups) if (from.kind === 'pod' || to.kind === 'pod') new Block(setting, from, to).prove();
   return tally.report();

@@ -1,14 +1,22 @@
+import type { Address } from '../../address/address.ts';
+import type { Prefix } from '../../address/prefix.ts';
 import { type Bounds, hull, intersection, pointAt, sideOf } from '../model/bounds.ts';
 import type { Aspect, Observer } from '../model/observation.ts';
 import { ASPECTS, type Box, type Point, VARIABLES, type Variable } from './box.ts';
+import type { Landmarks } from './landmarks.ts';
 
 /** Watches the walk of one packet, and keeps the box of those around it that fare the same. */
 export class RegionObserver implements Observer {
   readonly #point: Point;
+  readonly #landmarks: Landmarks;
   readonly #region: Record<Variable, Bounds>;
 
-  /** @param domain the packets that are asked about, this one among them */
-  constructor(point: Point, domain: Box) {
+  /**
+   * @param domain the packets that are asked about, this one among them
+   * @param landmarks where rows of the tables that are searched begin and end
+   */
+  constructor(point: Point, domain: Box, landmarks: Landmarks) {
+    this.#landmarks = landmarks;
     this.#point = point;
     this.#region = { ...domain };
   }
@@ -30,6 +38,18 @@ export class RegionObserver implements Observer {
       if (ASPECTS[variable] === aspect && this.#point[variable] === value)
         bounds = hull(bounds, this.#region[variable]);
     return bounds;
+  }
+
+  search(table: object, rows: () => Iterable<readonly [row: object, prefix: Prefix]>, address: Address): void {
+    if (this.#asksFor(address)) this.narrow('address', address.value, this.#landmarks.around(table, rows, address));
+  }
+
+  isOwn(row: object): boolean {
+    return this.#landmarks.isOwn(row);
+  }
+
+  #asksFor({ value }: Address): boolean {
+    return this.#point.source === value || this.#point.destination === value;
   }
 
   tellApart(aspect: Aspect, constant: bigint): void {

@@ -1,0 +1,74 @@
+import { type Address, sameAddress } from '../../address/address.ts';
+import { hostPrefix, type Prefix } from '../../address/prefix.ts';
+import type { Link } from '../../host/link.ts';
+import type { Neighbour } from '../../host/network-state.ts';
+import type { EndReason } from './end-reason.ts';
+import { observedBy, observer } from './observation.ts';
+import type { Port, Site, SiteMap } from './site.ts';
+import { holdsAddress } from './source-address.ts';
+import { deviceSetting } from './source-check.ts';
+
+/** Who on the link takes packets for a next hop, by its neighbour entry or by answering for it; or why nobody does. */
+export function receiverOn(ports: readonly Port[], site: Site, device: string, nextHop: Address): Port | EndReason {
+  const link = site.links.get(device);
+  if (link !== undefined) observer()?.search(link, () => decisiveEntries(ports, site, device), nextHop);
+  const entry = entryFor(site, device, nextHop);
+  return entryReceiver(ports, entry) ?? answering(ports, nextHop) ?? { kind: 'no-neighbour', device, address: nextHop };
+}
+
+function entryFor({ state }: Site, device: string, address: Address): Neighbour | undefined {
+  for (const entry of state.neighbours.find({ device, address })) if (entry.proxy !== true) return entry;
+  return undefined;
+}
+
+/** Undefined where the entry doesn't tell, and the kernel asks on the link. */
+function entryReceiver(ports: readonly Port[], entry: Neighbour | undefined): Port | EndReason | undefined {
+  if (entry?.mac === undefined || entry.state === 'failed' || entry.state === 'incomplete') return undefined;
+  const { mac, state, device, address } = entry;
+  const found = ports.find((port) => port.device.mac === mac);
+  if (found !== undefined) return found;
+  return state === 'permanent' || state === 'noarp'
+    ? { kind: 'stale-neighbour', device, address, mac, entry }
+    : undefined;
+}
+
+/** The entries of a device that say something else than who would answer on its link, where that is known. */
+export function decisiveNeighbours(map: SiteMap, site: Site, link: Link): readonly Neighbour[] {
+  const ports = map.segment(site, link);
+  return ports === undefined ? [] : Array.from(decisiveEntries(ports, site, link.name), ([row]) => row);
+}
+
+/** The entries of a device without which another one would get the packets, or nobody. */
+function* decisiveEntries(
+  ports: readonly Port[],
+  site: Site,
+  device: string,
+): Generator<readonly [row: Neighbour, prefix: Prefix]> {
+  for (const row of site.state.neighbours.rows()) {
+    if (row.device !== device || row.proxy === true) continue;
+    const receiver = entryReceiver(ports, row);
+    if (receiver === undefined) continue;
+    const asked = observedBy(undefined, () => answering(ports, row.address));
+    if ('kind' in receiver || !samePort(receiver, asked)) yield [row, hostPrefix(row.address)];
+  }
+}
+
+function samePort(left: Port, right: Port | undefined): boolean {
+  return left.site === right?.site && left.device === right.device;
+}
+
+/** The port that says an address is its own, or that it leads there. */
+function answering(ports: readonly Port[], address: Address): Port | undefined {
+  return ports.find((port) => answersFor(port, address));
+}
+
+function answersFor({ site, device }: Port, address: Address): boolean {
+  const own = holdsAddress(site.state, address);
+  if (address.family === 6) return own;
+  const strict = deviceSetting(site, 'arp_ignore', device.name) > 0;
+  if (own) {
+    const on = site.state.addresses.find((row) => sameAddress(row.address, address))?.device;
+    return !strict || on === device.name;
+  }
+  return deviceSetting(site, 'proxy_arp', device.name) > 0;
+}
