@@ -11,6 +11,9 @@ import { EMPTY_NETWORK, OWNED } from '../host/owned-state.ts';
 import { failureOf } from '../kernel/change-applier.ts';
 import type { TableListing } from '../kernel/nftables/ruleset-reader.ts';
 import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
+import { GUARD_CHAIN } from '../render/service/service-chain.ts';
+import { CLOSE_LOOPBACK } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { HostKernel } from './host-kernel.ts';
 import { removeServiceRules } from './iptables-service-reconciler.ts';
@@ -34,7 +37,8 @@ const OWN_TABLES: ReadonlySet<string> = new Set([OWNED.table, OWNED.serviceTable
 
 /**
  * Removes all that is ours from this host: what runtimes are told first, then everything in the kernel that bears our
- * marks, pods' interfaces among it. Sysctls stay, for who else needs them isn't known; so does what isn't ours.
+ * marks, pods' interfaces among it. Sysctls stay, for who else needs them isn't known, but for the one that is safe with
+ * our tables alone; so does what isn't ours.
  * @throws FlatnetError `conflict` while an agent runs, before anything is done; else of the first thing that could not be
  *   removed, after the rest was
  */
@@ -47,6 +51,9 @@ export async function cleanUpHost({ configuration, state }: CleanupOptions): Pro
   removeShim(configuration.cni.binDirectory);
   const files = [configuration.cni.configurationDirectory, configuration.cni.binDirectory];
 
+  // It was opened for node ports at 127.0.0.1, and without our guard anybody could reach what listens there.
+  const guarded = tables.some(({ chains }) => chains.some(({ name }) => name === GUARD_CHAIN));
+  if (guarded) for (const { key, value } of CLOSE_LOOPBACK) writeSysctl(key, value);
   session.apply(tables.map((table) => ({ kind: 'remove-table', table })));
   const changes = await removeOwned();
   if (state) {

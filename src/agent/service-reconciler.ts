@@ -6,6 +6,7 @@ import type { Attachment } from '../cni/attachment.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import type { ChangeResult } from '../kernel/change-applier.ts';
 import { diffTables } from '../netfilter/diff-tables.ts';
+import type { Table } from '../netfilter/node.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { PeerDirectory } from '../plan/peer-directory.ts';
@@ -13,7 +14,8 @@ import { planMisledFlows, planStaleFlows, type StaleFlows } from '../plan/servic
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
 import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
-import { ServiceTables } from '../render/service/service-tables.ts';
+import { GUARD_CHAIN } from '../render/service/service-chain.ts';
+import { CLOSE_LOOPBACK, ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { inPieces } from './change-pieces.ts';
 import type { HostKernel } from './host-kernel.ts';
@@ -58,6 +60,8 @@ export class ServiceReconciler {
   #planned = false;
   /** Flows to be forgotten once the tables are right. */
   readonly #stale: StaleFlows[] = [];
+  /** Whether tables have changed since then. */
+  #applied = false;
   /** Services that have changed since that was last looked after. */
   #changed = 0;
   /** Whether any of them has, or had, a health check. */
@@ -97,6 +101,7 @@ export class ServiceReconciler {
           render(piece);
           await nextTurn();
         }
+        if (guardsLoopback(found) && !this.#tables.loopback) kernel.applySysctls(CLOSE_LOOPBACK);
         results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
       }
       this.#tables.forgetAdopted();
@@ -198,7 +203,8 @@ export class ServiceReconciler {
 
   /** @param isFirst what was before is not known */
   #render(piece: readonly PlannedEntry[], surroundings?: ServiceSurroundings, isFirst = false): readonly TableChange[] {
-    const { tables, services } = this.#tables.change(piece, surroundings);
+    const { tables, closing, services } = this.#tables.change(piece, surroundings);
+    this.#options.kernel.applySysctls(closing);
     for (const { before, after } of services) {
       this.#stale.push(
         ...(!isFirst ? planStaleFlows(before, after) : after === undefined ? [] : planMisledFlows(after)),
@@ -216,13 +222,15 @@ export class ServiceReconciler {
     if (tables.length > 0) await kernel.applyTables(tables);
     this.#trusted = true;
     if (tables.length === 0) return [];
-    kernel.applySysctls(this.#tables.sysctls);
+    this.#applied = true;
     const changes = tables.map((change) => ('elements' in change ? { ...change, elements: [] } : change));
     return [{ change: { kind: 'change-tables', changes } }];
   }
 
   /** What follows from changes once the tables are right, and no new flow can go astray any more. */
   #follow(): void {
+    if (this.#applied) this.#options.kernel.applySysctls(this.#tables.sysctls);
+    this.#applied = false;
     if (this.#changed > LOAD) this.#options.onLoad();
     this.#changed = 0;
     const stale = this.#stale.splice(0);
@@ -239,6 +247,14 @@ export class ServiceReconciler {
 }
 
 /** Removes what an agent that led to services has left, where another proxy is to do that. */
-export async function dropServiceTables(kernel: Pick<HostKernel, 'readServiceTables' | 'applyTables'>): Promise<void> {
-  await kernel.applyTables(diffTables(kernel.readServiceTables(), []));
+export async function dropServiceTables(
+  kernel: Pick<HostKernel, 'readServiceTables' | 'applyTables' | 'applySysctls'>,
+): Promise<void> {
+  const found = kernel.readServiceTables();
+  if (guardsLoopback(found)) kernel.applySysctls(CLOSE_LOOPBACK);
+  await kernel.applyTables(diffTables(found, []));
+}
+
+function guardsLoopback(tables: readonly Table[]): boolean {
+  return tables.some(({ chains }) => chains.some(({ name }) => name === GUARD_CHAIN));
 }

@@ -105,14 +105,17 @@ class ServingHost implements ServiceFollower {
   }
 
   follow(plan: ServicePlan): void {
-    const { tables, services } = this.tables.replace(plan);
+    const { tables, closing, services } = this.tables.replace(plan);
+    const set = (settings: ServiceTables['sysctls']) =>
+      this.#host.namespace.run(() => {
+        for (const { key, value } of settings) writeSysctl(key, value);
+      });
+    set(closing);
     this.#session.apply(tables);
     const stale = services.flatMap(({ before, after }) => planStaleFlows(before, after));
     const own = plan.surroundings.nodePortAddresses;
     deleteStaleFlows(this.#flows, stale, (address) => own.some((one) => sameAddress(one, address)));
-    this.#host.namespace.run(() => {
-      for (const { key, value } of this.tables.sysctls) writeSysctl(key, value);
-    });
+    set(this.tables.sysctls);
   }
 }
 

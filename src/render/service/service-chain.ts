@@ -23,6 +23,8 @@ export const SURROUNDING_SETS = {
 export const REFUSE_CHAIN = 'refuse';
 export const DROP_CHAIN = 'discard';
 const PICK_CHAIN = 'pick';
+/** Name of the chain that keeps packets from other links away from loopback addresses. */
+export const GUARD_CHAIN = 'loopback-guard';
 
 /** `NF_IP_PRI_NAT_DST` and, before the masquerading of what leaves the cluster, just below `NF_IP_PRI_NAT_SRC`. */
 const DESTINATION_NAT = -100;
@@ -252,7 +254,7 @@ function guardChains(): readonly Chain[] {
   };
   return [
     {
-      name: 'loopback-guard',
+      name: GUARD_CHAIN,
       ...base('input', 0, 'filter'),
       rules: [rule(equals('ip daddr', prefixLiteral(LOOPBACK)), notLoopback, goTo('loopback-from-elsewhere'))],
     },

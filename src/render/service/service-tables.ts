@@ -9,10 +9,15 @@ import { type ServiceChange, ServiceTable } from './service-table.ts';
 /** Lets packets with loopback addresses be routed, so that node ports at 127.0.0.1 reach endpoints. */
 const ROUTE_LOOPBACK: SysctlSetting = { key: 'net.ipv4.conf.all.route_localnet', value: '1' };
 
+/** To be made before tables that guard loopback addresses go, or anybody could reach what listens there. */
+export const CLOSE_LOOPBACK: readonly SysctlSetting[] = [{ ...ROUTE_LOOPBACK, value: '0' }];
+
 /** What changing the tables comes to. */
 export interface RenderedServiceChange {
   /** One transaction. */
   readonly tables: readonly TableChange[];
+  /** To be made before. */
+  readonly closing: readonly SysctlSetting[];
   /** The services that differ, as they were and as they are. */
   readonly services: readonly ServiceChange[];
 }
@@ -56,7 +61,7 @@ export class ServiceTables {
     changed: Iterable<readonly [string, PlannedService | undefined]>,
     surroundings = this.#surroundings,
   ): RenderedServiceChange {
-    if (surroundings === undefined) return { tables: [], services: [] };
+    if (surroundings === undefined) return { tables: [], closing: [], services: [] };
     if (!isDeepStrictEqual(this.#surroundings, surroundings)) this.#surroundings = surroundings;
     const known = this.#surroundings ?? surroundings;
     const services: ServiceChange[] = [];
@@ -67,7 +72,9 @@ export class ServiceTables {
       if (after === undefined) this.#services.delete(key);
       else this.#services.set(key, after);
     }
-    return { tables: FAMILIES.flatMap((family) => this.#tables[family].change(services, known)), services };
+    const wasOpen = this.loopback;
+    const tables = FAMILIES.flatMap((family) => this.#tables[family].change(services, known));
+    return { tables, closing: wasOpen && !this.loopback ? CLOSE_LOOPBACK : [], services };
   }
 
   get services(): ReadonlyMap<string, PlannedService> {
@@ -81,7 +88,12 @@ export class ServiceTables {
 
   /** Settings that the tables rely on; to be made after them, since they guard what these open. */
   get sysctls(): readonly SysctlSetting[] {
-    return this.#tables[4].loopback ? [ROUTE_LOOPBACK] : [];
+    return this.loopback ? [ROUTE_LOOPBACK] : [];
+  }
+
+  /** Whether loopback addresses lead anywhere, and are guarded. */
+  get loopback(): boolean {
+    return this.#tables[4].loopback;
   }
 }
 
