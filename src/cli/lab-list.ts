@@ -15,7 +15,13 @@ Lists the labs that this user has running.`,
     const labs = (await Promise.all(listLabs(process.env).map(statusOf))).filter((status) => status !== undefined);
     const text = formatTable(
       ['name', 'state', 'hosts', 'pods', 'api'],
-      labs.map(({ name, phase, hosts, pods, api }) => [name, phase, `${hosts.length}`, `${pods.length}`, api?.url ?? '-']),
+      labs.map(({ name, phase, hosts, pods, api }) => [
+        name,
+        phase,
+        `${hosts.length}`,
+        `${pods.length}`,
+        api?.url ?? '-',
+      ]),
     );
     process.stdout.write(`${json ? JSON.stringify(labs) : labs.length === 0 ? 'no lab is running' : text}\n`);
     return 0;

@@ -1,10 +1,26 @@
-import { type PathReport, RULE_TEXTS, type RuleReport, type VerifyReport, type Violation } from './report.ts';
+import { formatHops } from './format-hops.ts';
+import {
+  type Note,
+  type PathReport,
+  RULE_TEXTS,
+  type RuleReport,
+  type VerifyReport,
+  type Violation,
+} from './report.ts';
 
 const MARKS = { holds: '✔', violated: '✘', unknown: '?' } as const;
 
 /** A report for people: a line a rule, then each cause with a packet to look at; declared paths behind. */
 export function formatReport(report: VerifyReport): string {
-  return `${[...report.rules.map(formatRule), ...(report.paths ?? []).map(formatPath)].join('\n')}\n`;
+  const { rules, paths = [], notes = [] } = report;
+  // the same packet may break several rules: its way is told once
+  const told = new Set<string>();
+  return `${[...rules.map((rule) => formatRule(rule, told)), ...paths.map(formatPath), ...notes.map(formatNote)].join('\n')}\n`;
+}
+
+function formatNote({ what, where, remedy }: Note): string {
+  const lines = [`! ${what}`, `      responsible  ${where}`];
+  return [...lines, ...(remedy === undefined ? [] : [`      remedy       ${remedy}`])].join('\n');
 }
 
 function formatPath({ path, verdict, from, to, packet, seen, against }: PathReport): string {
@@ -15,26 +31,33 @@ function formatPath({ path, verdict, from, to, packet, seen, against }: PathRepo
   ].join('\n');
 }
 
-function formatRule(rule: RuleReport): string {
+function formatRule(rule: RuleReport, told: Set<string>): string {
   const lines = [
     `${MARKS[rule.verdict]} ${rule.rule.padEnd(12)}  ${rule.verdict.padEnd(8)}  ${rule.checked} ${
       rule.checked === 1 ? 'pair' : 'pairs'
     }  ${RULE_TEXTS[rule.rule]}`,
-    ...rule.violations.flatMap(formatViolation),
+    ...rule.violations.flatMap((violation) => formatViolation(violation, told)),
     ...rule.unknown.map(({ host, what, matters }) => `    ? ${host}: ${what} (${matters})`),
+    ...(rule.violations.length > 0 ? [''] : []),
   ];
   return lines.join('\n');
 }
 
-function formatViolation({ cause, pairs, counterexample, responsible, remedy }: Violation): string[] {
+function formatViolation(violation: Violation, told: Set<string>): string[] {
+  const { cause, pairs, counterexample, responsible, remedy } = violation;
   const { from, to, packet, expected, seen, hops } = counterexample;
+  const example = `${from} → ${to}: ${packet}`;
+  const way = `${example} ${cause}`;
+  const isTold = told.has(way);
+  told.add(way);
   return [
+    '',
     `    ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${cause}`,
-    `      ${from} → ${to}: ${packet}`,
-    `      expected ${expected}`,
-    `      seen     ${seen}`,
-    ...hops.map((hop) => `      at ${hop.host}, ${hop.stage}: ${hop.detail}`),
-    ...(responsible === undefined ? [] : [`      responsible: ${responsible}`]),
-    ...(remedy === undefined ? [] : [`      remedy: ${remedy}`]),
+    ...(responsible === undefined ? [] : [`      responsible  ${responsible}`]),
+    ...(remedy === undefined ? [] : [`      remedy       ${remedy}`]),
+    `      example      ${example}`,
+    `      expected     ${expected}`,
+    `      seen         ${seen}`,
+    ...(isTold ? ['      its way      as above'] : formatHops(hops, '        ')),
   ];
 }

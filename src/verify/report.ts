@@ -27,6 +27,8 @@ export interface Hop {
   readonly host: string;
   readonly stage: string;
   readonly detail: string;
+  /** A rule that led to another chain, and did nothing else. */
+  readonly passing?: true;
 }
 
 /** All pairs that break a rule for one reason. */
@@ -70,11 +72,21 @@ export interface PathReport {
   readonly against: readonly RuleName[];
 }
 
+/** Something that is wrong with hosts, and breaks none of the rules as things are. */
+export interface Note {
+  readonly what: string;
+  /** The hosts, and what of theirs. */
+  readonly where: string;
+  readonly remedy?: string;
+}
+
 export interface VerifyReport {
   readonly verdict: RuleVerdict;
   readonly rules: readonly RuleReport[];
   /** Where any are declared. */
   readonly paths?: readonly PathReport[];
+  /** Where there are any. */
+  readonly notes?: readonly Note[];
 }
 
 /** A report of its rules, and of declared paths: violated if one of them is, else unknown if one is. */

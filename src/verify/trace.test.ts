@@ -69,7 +69,7 @@ describe('trace', () => {
     assert.equal(traceExitCode(outcomes), 0);
     assert.match(
       formatTrace(outcomes),
-      /^100 %: delivered at pod\/default\/p11[\s\S]*node\/node0 {2}route: 10\.244\.1\.0\/24 via 192\.0\.2\.2 dev eth0/,
+      /^100 %: delivered at pod\/default\/p11[\s\S]*node\/node0[\s\S]* {8}route {8}10\.244\.1\.0\/24 via 192\.0\.2\.2 dev eth0/,
     );
   });
 

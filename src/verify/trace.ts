@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../address/address.ts';
 import { type Doubt, doubtsOf } from './doubt.ts';
+import { formatHops } from './format-hops.ts';
 import { hopsOf } from './model/format-step.ts';
 import { type Probe, type RoundTrip, roundTrips } from './model/round-trip.ts';
 import type { Site, SiteMap } from './model/site.ts';
@@ -71,15 +72,16 @@ export function formatTrace(outcomes: readonly TraceOutcome[]): string {
   return outcomes.map((outcome) => formatOutcome(outcome, '')).join('\n');
 }
 
-function formatOutcome(outcome: TraceOutcome, indent: string): string {
+function formatOutcome(outcome: TraceOutcome, lead: string, indent = lead): string {
   const { probability, verdict, at, source, destination, hops, doubts = [], reply = [] } = outcome;
   const share = probability === null ? 'possibly' : `${(probability * 100).toFixed(probability === 1 ? 0 : 1)} %`;
+  const sees = verdict === 'delivered' || verdict === 'misdelivered' ? ', which sees' : ', as';
   const lines = [
-    `${indent}${share}: ${verdict} at ${at}, ${source} → ${destination}`,
-    ...hops.map(({ host, stage, detail }) => `${indent}  ${host}  ${stage}: ${detail}`),
-    ...doubts.map(({ host, what, why }) => `${indent}  ? ${host}  ${what}: ${why}`),
+    `${lead}${share}: ${verdict} at ${at}${sees} ${source} → ${destination}`,
+    ...formatHops(hops, `${indent}    `, true),
+    ...doubts.map(({ host, what, why }) => `${indent}    ? ${host}: ${what}: ${why}`),
   ];
-  const answers = reply.map((answer) => `${indent}  answer\n${formatOutcome(answer, `${indent}  `)}`);
+  const answers = reply.map((answer) => formatOutcome(answer, `${indent}  answer, `, `${indent}  `));
   return `${lines.join('\n')}\n${answers.join('')}`;
 }
 

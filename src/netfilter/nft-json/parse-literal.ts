@@ -18,6 +18,7 @@ export function parseLiteral(value: Json, type: DataType | undefined): Literal {
   if (node === undefined) throw new NotModelled('literal');
   const [tag, content] = node;
   if (tag === 'prefix' && isObject(content)) {
+    if (typeof content.addr === 'number') return numberPrefix(content.addr, number(content.len), type);
     const address = tryParseAddress(text(content.addr));
     if (address === undefined) throw new NotModelled('prefix of what is no address');
     return { kind: 'prefix', prefix: prefixOf(address, number(content.len)) };
@@ -28,6 +29,12 @@ export function parseLiteral(value: Json, type: DataType | undefined): Literal {
   }
   if (tag === '|' && isList(content)) return flags(content, type);
   throw new NotModelled(`literal ${tag}`);
+}
+
+/** Numbers that begin with the same bits, as nft prints a comparison under a mask: of marks, and of ports. */
+export function numberPrefix(first: number, length: number, type: DataType | undefined): Literal {
+  const last = first + 2 ** ((type === 'inet_service' ? 16 : 32) - length) - 1;
+  return { kind: 'range', from: { kind: 'number', value: first }, to: { kind: 'number', value: last } };
 }
 
 function flags(values: readonly Json[], type: DataType | undefined): Literal {

@@ -3,7 +3,7 @@ import { FAMILY_BITS } from '../../address/family.ts';
 import { prefixOf } from '../../address/prefix.ts';
 import { isFlagType } from '../data-type.ts';
 import { NotModelled, oneOf } from '../nft-json/json-node.ts';
-import { parseLiteral } from '../nft-json/parse-literal.ts';
+import { numberPrefix, parseLiteral } from '../nft-json/parse-literal.ts';
 import type { DataType, Literal, MapElement, SetElement, Verdict } from '../node.ts';
 import { symbolValue } from '../symbol.ts';
 import type { TokenReader } from './token-reader.ts';
@@ -26,6 +26,8 @@ export function literalOf(text: string, type: DataType | undefined): Literal {
   const length = Number(text.slice(slash + 1));
   if (address !== undefined && length >= 0 && length <= FAMILY_BITS[address.family])
     return { kind: 'prefix', prefix: prefixOf(address, length) };
+  const [, number] = /^(0x[0-9a-f]+|\d+)\/\d+$/.exec(text) ?? [];
+  if (number !== undefined && length <= 32) return numberPrefix(Number(number), length, type);
   const dash = text.indexOf('-', 1);
   if (dash > 0 && dash < text.length - 1) {
     const [from, to] = [literalOf(text.slice(0, dash), type), literalOf(text.slice(dash + 1), type)];

@@ -238,7 +238,6 @@ function withStep(
 function effectOf(verdict: RuleVerdict): string | undefined {
   switch (verdict.kind) {
     case 'next':
-    case 'return':
       return undefined;
     case 'jump':
     case 'goto':

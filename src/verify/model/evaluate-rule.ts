@@ -9,7 +9,7 @@ import { observer } from './observation.ts';
 import { observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { formatPacket } from './packet.ts';
-import { ABSENT, both, certain, findElement, UNKNOWN, type Values, type Weighted } from './value.ts';
+import { ABSENT, both, certain, findElement, UNKNOWN, type Value, type Values, type Weighted } from './value.ts';
 
 /** What a rule makes of a packet: `next` where it doesn't match, or matches and decides nothing. */
 export type RuleVerdict =
@@ -139,8 +139,7 @@ function runStatement(
       return evaluate(statement.value, flight, context).map((value): Result => {
         const [mark] = value.content;
         const share = both(probability, value.probability);
-        if (typeof mark !== 'bigint')
-          return { ...step, probability: share, verdict: { kind: 'unknown', why: 'sets a mark that nobody can tell' } };
+        if (typeof mark !== 'bigint') return { ...step, probability: share, verdict: withoutMark(mark) };
         const effect = `mark 0x${mark.toString(16)}`;
         return { flight: { ...flight, mark: Number(mark) }, probability: share, effect };
       });
@@ -201,6 +200,11 @@ function verdictElements(
   return named !== undefined && 'value' in named ? named.elements : undefined;
 }
 
+/** A map without the key lets the rule not match (NFT_BREAK). */
+function withoutMark(value: Value | undefined): RuleVerdict {
+  return value === ABSENT ? NEXT : { kind: 'unknown', why: 'sets a mark that nobody can tell' };
+}
+
 function setConnectionMark(
   { key, value }: Extract<Statement, { readonly kind: 'set-ct' }>,
   step: Step,
@@ -212,7 +216,8 @@ function setConnectionMark(
   return evaluate(value, flight, context).map((outcome): Result => {
     const [mark] = outcome.content;
     const share = both(probability, outcome.probability);
-    if (typeof mark !== 'bigint' || tracking.connection === undefined) return { ...step, probability: share };
+    if (typeof mark !== 'bigint') return { ...step, probability: share, verdict: withoutMark(mark) };
+    if (tracking.connection === undefined) return { ...step, probability: share };
     const connection = { ...tracking.connection, mark: Number(mark) };
     return { ...step, probability: share, flight: { ...flight, tracking: { ...tracking, connection } } };
   });

@@ -6,7 +6,7 @@ import type { Chain, Table } from '../../netfilter/node.ts';
 import type { Hop } from '../report.ts';
 import type { HookStep, RuleStep } from './flight.ts';
 import { formatEndReason } from './format-end-reason.ts';
-import { formatPacket } from './packet.ts';
+import { formatPacket, sameTuple } from './packet.ts';
 import type { WalkStep } from './walk-step.ts';
 
 /** The steps of a packet's way as texts. */
@@ -48,7 +48,10 @@ function describedHook(by: HookStep, hook: string): Omit<Hop, 'host'> {
   switch (by.kind) {
     case 'rule': {
       const text = formatStepRule(by);
-      return { stage: `${hook}, ${formatPlace(by)}`, detail: text === '' ? by.effect : `${by.effect}: ${text}` };
+      const leads = by.effect.startsWith('goto ') || by.effect.startsWith('jump ') || by.effect === 'return';
+      const passing = leads && sameTuple(by.before, by.after);
+      const said = text === '' ? by.effect : passing ? text : `${by.effect}: ${text}`;
+      return { stage: `${hook}, ${formatPlace(by)}`, detail: said, ...(passing && { passing }) };
     }
     case 'policy':
       return { stage: `${hook}, ${formatPlace(by)}`, detail: 'policy drop' };
@@ -77,5 +80,6 @@ export function formatStepRule({ table, rule }: Pick<RuleStep, 'table' | 'rule'>
 export function formatWay({ destination, table }: Route, { gateway, device }: NextHop): string {
   const via = gateway === undefined ? '' : ` via ${formatAddress(gateway)}`;
   const where = table === MAIN_TABLE ? '' : ` table ${table}`;
-  return `${formatPrefix(destination)}${via} dev ${device ?? '?'}${where}`;
+  const to = destination.length === 0 ? 'default' : formatPrefix(destination);
+  return `${to}${via} dev ${device ?? '?'}${where}`;
 }

@@ -1,0 +1,32 @@
+import type { ClusterState } from '../cluster/cluster-state.ts';
+import type { HostState } from '../host/network-state.ts';
+import { explainBreach } from './cause/explain-breach.ts';
+import { findNotes } from './cause/find-notes.ts';
+import { type FabricRoute, SiteMap } from './model/site.ts';
+import { proveRules } from './proof/prove-rules.ts';
+import type { Note, VerifyReport } from './report.ts';
+
+export interface VerifyHostsOptions {
+  /** What the cluster's API says, where that is known. */
+  readonly cluster?: ClusterState;
+  readonly fabric?: readonly FabricRoute[];
+}
+
+/** Proves the three rules for hosts whose state is known, with causes and remedies, and notes what else is wrong with them. */
+export function verifyHosts(hosts: readonly HostState[], options: VerifyHostsOptions = {}): VerifyReport {
+  const report = proveRules(hosts, { ...options, explain: explainBreach });
+  const causes = report.rules.flatMap(({ violations }) => violations.map(({ cause }) => cause));
+  const notes = findNotes(new SiteMap(hosts, options.fabric)).filter((note) => !isTold(note, causes));
+  return notes.length === 0 ? report : { ...report, notes };
+}
+
+/** What notes and causes of breaches both speak of, each in words of its own. */
+const TOPICS = [
+  /^two networks of pods on one host/,
+  /legacy and nft iptables/,
+  /^the MTU is too large for the overlay/,
+] as const;
+
+function isTold({ what }: Note, causes: readonly string[]): boolean {
+  return causes.some((cause) => cause === what || TOPICS.some((topic) => topic.test(what) && topic.test(cause)));
+}
