@@ -73,7 +73,9 @@ export function formatExpression(
           ? types?.[0] === 'mark'
             ? formatLiteral(right.literal, 'mark')
             : `0x${right.literal.value.toString(16)}`
-          : formatExpression(right, context, types);
+          : right.kind === 'binary'
+            ? `(${formatExpression(right, context, types)})`
+            : formatExpression(right, context, types);
       return `${nested} ${expression.operator} ${operand}`;
     }
     case 'concatenation':

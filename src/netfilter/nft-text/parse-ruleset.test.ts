@@ -5,7 +5,7 @@ import { isFlatnetError } from '../../error/flatnet-error.ts';
 import { arbitraryTable } from '../arbitrary.ts';
 import { canonicalTable } from '../canonical-table.ts';
 import { formatRuleset, formatTable } from '../format-ruleset.ts';
-import type { Statement, Table } from '../node.ts';
+import type { Expression, Statement, Table } from '../node.ts';
 import { parseNftText } from './parse-ruleset.ts';
 
 function rulesOf(text: string, chain: string): readonly (readonly Statement[])[] {
@@ -29,6 +29,32 @@ describe('parseNftText', () => {
         const [read, more] = parseNftText(formatTable(table)).tables;
         assert.ok(read !== undefined && more === undefined);
         assert.deepEqual(unowned(read), unowned(table));
+      }),
+    );
+  });
+
+  it('reads operations within operations as they are printed', () => {
+    const mark: fc.Arbitrary<Expression> = fc.constantFrom({ kind: 'meta', key: 'mark' }, { kind: 'ct', key: 'mark' });
+    const constant = fc
+      .integer({ min: 0, max: 0xffff_ffff })
+      .map((value): Expression => ({ kind: 'literal', literal: { kind: 'number', value } }));
+    const { tree } = fc.letrec<{ tree: Expression; operation: Expression }>((tie) => ({
+      tree: fc.oneof({ maxDepth: 4 }, mark, tie('operation')),
+      operation: fc
+        .tuple(fc.constantFrom('&' as const, '|' as const, '^' as const), tie('tree'), fc.oneof(constant, tie('tree')))
+        .map(([operator, left, right]) => ({ kind: 'binary', operator, left, right })),
+    }));
+    fc.assert(
+      fc.property(tree, (value) => {
+        const table: Table = {
+          family: 'ip',
+          name: 'a',
+          flags: [],
+          sets: [],
+          maps: [],
+          chains: [{ name: 'x', rules: [{ statements: [{ kind: 'set-meta', key: 'mark', value }] }] }],
+        };
+        assert.deepEqual(parseNftText(formatTable(table)).tables, [table]);
       }),
     );
   });
