@@ -110,18 +110,21 @@ function icmpType(version: 'icmp' | 'icmpv6'): OptionTranslation {
   };
 }
 
-/** States of conntrack, and the two that are translations and so of its status. */
+/**
+ * States of conntrack, and the two that are translations and so of its status. Of both together, none can be asked for, but not any.
+ */
 const connectionState: OptionTranslation = ({ values: [text = ''], negated }) => {
-  const names = text.split(',').map((name) => name.toLowerCase());
-  const status = names.map((name) => (name === 'snat' || name === 'dnat' ? symbolValue('ct_status', name) : undefined));
-  const state = names.map((name) => symbolValue('ct_state', name));
-  const isStatus = status.every((bit) => bit !== undefined);
-  const left = isStatus ? ct('status') : ct('state');
-  const bits = isStatus ? status : state;
-  if (!bits.every((bit) => bit !== undefined)) return undefined;
-  const any = bits.reduce((sum, bit) => sum | bit, 0);
-  if (!negated) return [match(left, 'in', constant(any))];
-  return [match(masked(left, any), '==', constant(0))];
+  const bits = { state: 0, status: 0 };
+  for (const name of text.toLowerCase().split(',')) {
+    const status = name === 'snat' || name === 'dnat' ? symbolValue('ct_status', name) : undefined;
+    const state = symbolValue('ct_state', name);
+    if (status === undefined && state === undefined) return undefined;
+    bits.status |= status ?? 0;
+    bits.state |= status === undefined ? (state ?? 0) : 0;
+  }
+  const asked = (['state', 'status'] as const).filter((key) => bits[key] !== 0);
+  if (negated) return asked.map((key) => match(masked(ct(key), bits[key]), '==', constant(0)));
+  return asked.length > 1 ? undefined : asked.map((key) => match(ct(key), 'in', constant(bits[key])));
 };
 
 const connectionStatus: OptionTranslation = ({ values: [text = ''], negated }) => {
@@ -191,6 +194,10 @@ const bridged: OptionTranslation = ({ negated }) => [equals(meta('obrname'), !ne
 
 const nothing: OptionTranslation = () => [];
 
+/** Counters match every packet, but for those with a quota; kube-proxy's have none. */
+const counted: OptionTranslation = ({ values: [name], negated }) =>
+  negated || (name !== 'ct_state_invalid_dropped_pkts' && name !== 'localhost_nps_accepted_pkts') ? undefined : [];
+
 /** Modules each of whose options asks something by itself; all must hold. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, OptionTranslation>>>> = {
   comment: { comment: nothing },
@@ -252,6 +259,9 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, OptionTranslation
     ],
   },
   owner: { 'uid-owner': userId },
+  devgroup: { 'src-group': markOf(meta('iifgroup')), 'dst-group': markOf(meta('oifgroup')) },
+  cgroup: { cgroup: compared(meta('cgroup'), '==') },
+  nfacct: { 'nfacct-name': counted },
   physdev: { 'physdev-is-bridged': bridged, 'physdev-is-out': bridged },
 };
 

@@ -1,3 +1,4 @@
+import { tryParseAddress } from '../../../address/address.ts';
 import type { Expression, Literal, Rule, Statement } from '../../node.ts';
 import { formatRule } from '../format-iptables-save.ts';
 import type { AddressMatch, IptablesMatch, IptablesRule, IptablesTarget, Negatable } from '../node.ts';
@@ -27,7 +28,7 @@ export function translateRule(chain: string, rule: IptablesRule, context: TableC
   for (const given of rule.matches) statements.push(...(translateMatch(given, context) ?? [unknownMatch(given)]));
   if (rule.counters !== undefined) statements.push({ kind: 'counter', ...rule.counters });
   if (rule.target !== undefined)
-    statements.push(...(translateTarget(rule.target, context.chains) ?? [unknownTarget(rule.target)]));
+    statements.push(...(translateTarget(rule.target, chain, context.chains) ?? [unknownTarget(rule.target)]));
   const comment = commentOf(rule);
   const { counters, ...written } = rule;
   return { statements, ...(comment !== undefined && { comment }), text: formatRule(chain, written) };
@@ -45,18 +46,24 @@ function addressStatement(
 ): Statement | undefined {
   if (asked === undefined) return undefined;
   const { value, negated } = asked;
-  if (value.kind === 'mask')
-    return {
-      kind: 'unknown',
-      text: `${negated ? '! ' : ''}${end === 'saddr' ? '-s' : '-d'} ${value.text}`,
-      only: 'match',
-    };
+  const field: Expression = { kind: 'payload', field: family === 4 ? `ip ${end}` : `ip6 ${end}` };
+  if (value.kind === 'mask') {
+    const [address, mask] = value.text.split('/').map(tryParseAddress);
+    if (address?.family !== family || mask?.family !== family)
+      return {
+        kind: 'unknown',
+        text: `${negated ? '! ' : ''}${end === 'saddr' ? '-s' : '-d'} ${value.text}`,
+        only: 'match',
+      };
+    const right: Expression = { kind: 'literal', literal: { kind: 'address', address: mask } };
+    return equals({ kind: 'binary', operator: '&', left: field, right }, negated, { kind: 'address', address });
+  }
   const { prefix } = value;
   const literal: Literal =
     prefix.length === (family === 4 ? 32 : 128)
       ? { kind: 'address', address: prefix.address }
       : { kind: 'prefix', prefix };
-  return equals({ kind: 'payload', field: family === 4 ? `ip ${end}` : `ip6 ${end}` }, negated, literal);
+  return equals(field, negated, literal);
 }
 
 /** `veth+` stands for all that begin so, `+` for all. */

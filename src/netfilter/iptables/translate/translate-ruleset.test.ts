@@ -18,6 +18,18 @@ add pools 10.244.0.0/16 comment "pods of the cluster"
 create but hash:net family inet
 add but 10.0.0.0/8
 add but 10.1.0.0/16 nomatch
+create node-ports bitmap:port range 0-65535
+add node-ports 30080
+add node-ports 31000-31009
+create zone hash:net,iface family inet
+add zone 10.0.0.0/8,eth0
+create marked hash:ip,mark family inet
+add marked 10.0.0.1,0x63
+create both list:set size 8
+add both pods
+create more list:set size 8
+add more pods
+add more pools
 `;
 
 function translate(text: string, family: Family = 4): readonly Table[] {
@@ -59,7 +71,7 @@ describe('translateIptables', () => {
       ['-j MARK --set-xmark 0x4000/0x4000', 'meta mark set (meta mark & 0xffffbfff) ^ 0x00004000'],
       ['-j MARK --set-xmark 0x4000/0x0', 'meta mark set meta mark ^ 0x00004000'],
       ['-j CONNMARK --save-mark', 'ct mark set meta mark'],
-      ['-j CONNMARK --restore-mark --mask 0xff', 'meta mark set (meta mark & 0xffffff00) ^ ct mark & 0x000000ff'],
+      ['-j CONNMARK --restore-mark --mask 0xff', 'meta mark set (meta mark & 0xffffff00) ^ (ct mark & 0x000000ff)'],
       ['-p tcp -m tcp -j DNAT --to-destination 10.244.1.2:80', 'meta l4proto tcp dnat to 10.244.1.2:80'],
       ['-j SNAT --to-source 10.0.0.1-10.0.0.9 --random-fully', 'snat to 10.0.0.1-10.0.0.9 fully-random'],
       ['-j MASQUERADE --random-fully', 'masquerade fully-random'],
@@ -72,6 +84,44 @@ describe('translateIptables', () => {
       ['-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu', 'meta l4proto tcp tcp flags & 0x6 == 2'],
       ['-m rpfilter --validmark --invert -j DROP', 'fib saddr . mark . iif oif missing drop'],
       ['-m recent --set --name AFFINITY --mask 255.255.255.255 --rsource -j ACCEPT', 'accept'],
+      ['! -p tcp -m state --state NEW -j DROP', 'meta l4proto != tcp ct state new drop'],
+      ['-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP', 'ct state & 0x6 == 0 ct status & 0x20 == 0 drop'],
+      ['-m connmark --mark 0x1/0xf -j ACCEPT', 'ct mark & 0x0000000f == 0x00000001 accept'],
+      ['-m addrtype --dst-type LOCAL,BROADCAST -j Y', 'fib daddr type { local, broadcast } jump Y'],
+      ['-m iprange --src-range 10.0.0.1-10.0.0.9 -j Y', 'ip saddr 10.0.0.1-10.0.0.9 jump Y'],
+      ['-m physdev --physdev-is-bridged -j Y', 'meta obrname != "" jump Y'],
+      ['-m physdev ! --physdev-is-bridged -j Y', 'meta obrname "" jump Y'],
+      ['-m owner --uid-owner 1337 -j RETURN', 'meta skuid 1337 return'],
+      ['-m owner ! --uid-owner 100-200 -j RETURN', 'meta skuid != 100-200 return'],
+      ['-m limit --limit 10/min --limit-burst 20 -j ACCEPT', 'limit rate 10/minute burst 20 packets accept'],
+      ['-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j Y', 'meta l4proto tcp tcp flags & 0x17 == 2 jump Y'],
+      ['-s 10.0.0.2/255.0.0.255 -j Y', 'ip saddr & 255.0.0.255 == 10.0.0.2 jump Y'],
+      ['-m set --match-set node-ports dst -j Y', 'th dport @node-ports jump Y'],
+      ['-m set --match-set zone src,src -j Y', 'ip saddr . iifname @zone jump Y'],
+      ['-m set --match-set marked dst,dst -j Y', 'ip daddr . meta mark @marked jump Y'],
+      ['-m set --match-set both src -j Y', 'ip saddr @both jump Y'],
+      ['-m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP', 'drop'],
+      ['-m devgroup --src-group 0x1/0xff -j Y', 'iifgroup & 0xff == 1 jump Y'],
+      ['-j CONNMARK --set-xmark 0x80/0xf0', 'ct mark set (ct mark & 0xffffff0f) ^ 0x00000080'],
+      [
+        '-j CONNMARK --save-mark --nfmask 0xf --ctmask 0xf',
+        'ct mark set (ct mark & 0xfffffff0) ^ (meta mark & 0x0000000f)',
+      ],
+      ['-j MARK --or-mark 0x4000', 'meta mark set (meta mark & 0xffffbfff) ^ 0x00004000'],
+      ['-j MARK --and-mark 0xff', 'meta mark set meta mark & 0x000000ff'],
+      [
+        '-p tcp -m tcp -j DNAT --to-destination 10.0.0.1-10.0.0.5:80-90',
+        'meta l4proto tcp dnat to 10.0.0.1-10.0.0.5:80-90',
+      ],
+      ['-p tcp -j MASQUERADE --to-ports 1024-65535', 'meta l4proto tcp masquerade to :1024-65535'],
+      ['-j CT --notrack', 'notrack'],
+      ['-j CT --zone 5', 'ct zone set 5'],
+      ['-p tcp -m tcp --dport 21 -j CT --helper ftp', 'tcp dport 21'],
+      ['-j IDLETIMER --timeout 600 --label x', ''],
+      ['-j NFLOG --nflog-group 100', ''],
+      ['-j LOG --log-prefix "in: "', ''],
+      ['-j SET --add-set pods src', ''],
+      ['-j REJECT --reject-with icmp-admin-prohibited', 'reject with icmp admin-prohibited'],
     ];
     for (const [line, text] of expected) assert.equal(textOf(line), text, line);
     assert.equal(
@@ -95,11 +145,44 @@ describe('translateIptables', () => {
     assert.deepEqual(last('-j TPROXY --on-port 1 --on-ip 127.0.0.1'), [
       { kind: 'unknown', text: '-j TPROXY --on-port 1 --on-ip 127.0.0.1' },
     ]);
-    assert.deepEqual(last('-s 10.0.0.0/255.0.0.255 -j Y')[0], {
+    assert.deepEqual(last('-s 10.0.0.0/fd00::1 -j Y')[0], {
       kind: 'unknown',
-      text: '-s 10.0.0.0/255.0.0.255',
+      text: '-s 10.0.0.0/fd00::1',
       only: 'match',
     });
+  });
+
+  it('knows what it does not know of the matches and targets that plugins use', () => {
+    for (const line of [
+      '-m socket --transparent',
+      '-m hashlimit --hashlimit-upto 10/sec --hashlimit-name x',
+      '-m u32 --u32 0x0>>0x10',
+      '-m bpf --bytecode 4,48',
+      '-m conntrack --ctstate NEW,DNAT',
+      '-m set --match-set more src',
+      '-m set --match-set missing src',
+      '-m set --match-set pods src --return-nomatch',
+      '-m physdev --physdev-in veth0',
+      '-m multiport --ports 80,443',
+      '-m nfacct --nfacct-name mine',
+      '-m owner --gid-owner 5',
+      '-m string --string x --algo bm --to 65535',
+    ])
+      assert.deepEqual(ruleOf(`${line} -j Y`).statements[0], { kind: 'unknown', text: line, only: 'match' });
+    for (const line of ['-j TPROXY --on-port 1', '-j NETMAP --to 10.0.0.0/8', '-j SYNPROXY', '-j CT --zone-orig 5'])
+      assert.deepEqual(ruleOf(line).statements, [{ kind: 'unknown', text: line }]);
+  });
+
+  it('translates whole networks where the chain tells which end', () => {
+    const [table] = translate(
+      '*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.5.0.0/16 -j NETMAP --to 10.244.0.0/16\nCOMMIT\n',
+    );
+    assert.deepEqual(
+      table?.chains[0]?.rules.map(({ statements }) =>
+        formatRule({ statements }, { family: 'ip', findSet: () => undefined }),
+      ),
+      ['ip daddr 10.5.0.0/16 dnat to (ip daddr & 0.0.255.255) | 10.244.0.0'],
+    );
   });
 
   it('keeps the line that a rule was written in, its comment, and its counts', () => {

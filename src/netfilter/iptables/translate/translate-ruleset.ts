@@ -1,5 +1,5 @@
 import type { Family } from '../../../address/family.ts';
-import { type TranslatedSet, translateSet } from '../../ipset/named-set.ts';
+import { type TranslatedSet, translateList, translateSet } from '../../ipset/named-set.ts';
 import type { IpSet } from '../../ipset/node.ts';
 import type { BaseChain, Chain, HookName, Table } from '../../node.ts';
 import type { IptablesChain, IptablesRuleset, IptablesTable } from '../node.ts';
@@ -32,13 +32,27 @@ export function legacyTableName(name: string): string {
 
 /** iptables' tables as tables of nf_tables, at the hooks and priorities where the kernel runs them. */
 export function translateIptables(ruleset: IptablesRuleset, options: TranslationOptions): readonly Table[] {
-  const sets = new Map<string, TranslatedSet>();
-  for (const set of options.sets) {
-    const translated = translateSet(set);
-    if (translated !== undefined) sets.set(set.name, translated);
-  }
+  const sets = translateSets(options.sets);
   return ruleset.tables.map((table) => translateTable(table, options, sets));
 }
+
+function translateSets(given: readonly IpSet[]): ReadonlyMap<string, TranslatedSet> {
+  const sets = new Map<string, TranslatedSet>();
+  const types = new Map(given.map(({ name, type }) => [name, type]));
+  const find = (name: string) => {
+    const [type, translated] = [types.get(name), sets.get(name)];
+    return type === undefined || translated === undefined ? undefined : { type, translated };
+  };
+  // sets of sets last: they hold no others of their kind
+  const ordered = [...given].sort((left, right) => Number(left.type === LIST) - Number(right.type === LIST));
+  for (const set of ordered) {
+    const translated = set.type === LIST ? translateList(set, find) : translateSet(set);
+    if (translated !== undefined) sets.set(set.name, translated);
+  }
+  return sets;
+}
+
+const LIST = 'list:set';
 
 function translateTable(
   table: IptablesTable,

@@ -1,9 +1,10 @@
 import { tryParseAddress } from '../../../address/address.ts';
+import { FAMILY_BITS } from '../../../address/family.ts';
 import type { Expression, Literal, NatFlag, RejectType, Statement } from '../../node.ts';
 import type { IptablesTarget } from '../node.ts';
 import { constant, numberLiteral, parseInteger, parseMasked } from './match-statement.ts';
 
-/** Targets that change what isn't on a packet's way: logs, counts, checksums, segment sizes, priorities. */
+/** Targets that change what isn't on a packet's way: logs, counts, checksums, segment sizes, priorities, copies, timers, sets. */
 const HARMLESS: ReadonlySet<string> = new Set([
   'LOG',
   'NFLOG',
@@ -17,13 +18,27 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'TOS',
   'HL',
   'TTL',
+  'ECN',
+  'IDLETIMER',
+  'LED',
+  'RATEEST',
+  'SECMARK',
+  'CONNSECMARK',
+  'SET',
+  'TCPOPTSTRIP',
+  'TEE',
 ]);
 
 /**
  * What becomes of packets that match, in nft's terms; undefined where it can't be said in them.
+ * @param chain that the rule stands in
  * @param chains of the table: a target of such a name is a jump
  */
-export function translateTarget(target: IptablesTarget, chains: ReadonlySet<string>): readonly Statement[] | undefined {
+export function translateTarget(
+  target: IptablesTarget,
+  chain: string,
+  chains: ReadonlySet<string>,
+): readonly Statement[] | undefined {
   const { kind, name } = target;
   if (chains.has(name)) return [{ kind: 'verdict', verdict: { kind: kind === 'goto' ? 'goto' : 'jump', chain: name } }];
   if (HARMLESS.has(name)) return [];
@@ -53,7 +68,9 @@ export function translateTarget(target: IptablesTarget, chains: ReadonlySet<stri
     case 'NOTRACK':
       return [{ kind: 'notrack' }];
     case 'CT':
-      return target.options.every((option) => option.name === 'notrack') ? [{ kind: 'notrack' }] : undefined;
+      return translateTracking(target);
+    case 'NETMAP':
+      return translateNetwork(target, chain);
     case 'QUEUE':
       return [{ kind: 'verdict', verdict: { kind: 'queue', number: 0 } }];
     case 'NFQUEUE':
@@ -73,6 +90,10 @@ const REJECT_TYPES: Readonly<Record<string, RejectType>> = {
   'icmp-host-prohibited': 'admin-prohibited',
   'icmp-admin-prohibited': 'admin-prohibited',
   'icmp6-no-route': 'net-unreachable',
+  // codes that nft has no short word for: the next ones to them
+  'icmp-proto-unreachable': 'port-unreachable',
+  'icmp6-policy-fail': 'admin-prohibited',
+  'icmp6-reject-route': 'net-unreachable',
   'icmp6-adm-prohibited': 'admin-prohibited',
   'icmp6-addr-unreachable': 'host-unreachable',
   'icmp6-port-unreachable': 'port-unreachable',
@@ -143,6 +164,44 @@ function combined(from: Expression, to: Expression, taken: number, replaced: num
   if (replaced === 0xffff_ffff) return source;
   const kept: Expression = { kind: 'binary', operator: '&', left: to, right: constant(~replaced >>> 0) };
   return { kind: 'binary', operator: '^', left: kept, right: source };
+}
+
+/** What else it sets than these two, no packet's way hangs on: helpers, events, timeouts. */
+function translateTracking({ options }: IptablesTarget): readonly Statement[] | undefined {
+  if (options.some(({ name }) => name === 'notrack')) return [{ kind: 'notrack' }];
+  const zone = options.find(({ name }) => name.startsWith('zone'));
+  if (zone === undefined) return [];
+  const number = parseInteger(zone.values[0]);
+  if (zone.name !== 'zone' || number === undefined) return undefined;
+  return [{ kind: 'set-ct', key: 'zone', value: constant(number) }];
+}
+
+/** Which end of a packet the built-in chains translate; of others nobody can tell. */
+const ENDS: Readonly<Record<string, 'dnat' | 'snat'>> = {
+  PREROUTING: 'dnat',
+  OUTPUT: 'dnat',
+  INPUT: 'snat',
+  POSTROUTING: 'snat',
+};
+
+/** Another network in place of an address' own, with the rest of it as it was. */
+function translateNetwork(target: IptablesTarget, chain: string): readonly Statement[] | undefined {
+  const type = ENDS[chain];
+  const [address = '', length = ''] = (optionValue(target, 'to') ?? '').split('/');
+  const network = tryParseAddress(address);
+  if (type === undefined || network === undefined || !/^\d*$/.test(length)) return undefined;
+  const { family, value } = network;
+  const bits = BigInt(FAMILY_BITS[family]);
+  const rest = (1n << (bits - (length === '' ? bits : BigInt(length)))) - 1n;
+  const literal = (bigint: bigint): Expression => ({
+    kind: 'literal',
+    literal: { kind: 'address', address: { family, value: bigint } },
+  });
+  const end = type === 'dnat' ? 'daddr' : 'saddr';
+  const old: Expression = { kind: 'payload', field: family === 4 ? `ip ${end}` : `ip6 ${end}` };
+  const kept: Expression = { kind: 'binary', operator: '&', left: old, right: literal(rest) };
+  const translated: Expression = { kind: 'binary', operator: '|', left: kept, right: literal(value & ~rest) };
+  return [{ kind: 'nat', type, address: translated, flags: [] }];
 }
 
 function translateNat(target: IptablesTarget, type: 'dnat' | 'snat'): readonly Statement[] | undefined {
