@@ -1,14 +1,14 @@
 import path from 'node:path';
+import { projectDirectory } from '../kernel/project-directory.ts';
 import type { LabProgram } from '../lab/lab.ts';
-
-const PROJECT = path.resolve(import.meta.dirname, '../..');
+import { mainModule } from './main-module.ts';
 
 /** How a lab runs this same program. */
 export function labProgram(): LabProgram {
   return {
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', path.join(import.meta.dirname, 'main.ts')],
-    directories: [PROJECT, path.dirname(process.execPath)],
+    args: ['--disable-warning=ExperimentalWarning', mainModule()],
+    directories: [projectDirectory(), path.dirname(process.execPath)],
   };
 }
 

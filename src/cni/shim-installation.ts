@@ -17,14 +17,16 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
+import { projectDirectory } from '../kernel/project-directory.ts';
 
 const run = promisify(execFile);
 
-const C_SOURCE = path.join(import.meta.dirname, 'shim/flatnet-cni.c');
-const SCRIPT = path.join(import.meta.dirname, 'shim/flatnet-cni.cjs');
+const PROJECT = projectDirectory();
+const C_SOURCE = path.join(PROJECT, 'src/cni/shim/flatnet-cni.c');
+const SCRIPT = path.join(PROJECT, 'src/cni/shim/flatnet-cni.cjs');
 const FLAGS = ['-std=c11', '-O2', '-s', '-Wall'];
 /** Where a checkout or an image keeps what was built of it, for all hosts of a lab, say. */
-const BUILD_DIRECTORY = path.resolve(import.meta.dirname, '../../build');
+const BUILD_DIRECTORY = path.join(PROJECT, 'build');
 /** Static starts in half the time; not every machine has a static C library. */
 const LINKAGE = [['-static'], []];
 const COMPILERS = ['cc', 'gcc', 'clang'];
