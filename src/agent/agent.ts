@@ -54,6 +54,8 @@ const SERVICE_GATHER = 1;
 const SERVICE_RESYNC = 3_600_000;
 /** Milliseconds before the first retry of a reconciliation that failed. */
 const FIRST_RETRY = 500;
+/** Reasons for a reconciliation that say nothing of the kernel. */
+const CLUSTER_CHANGES: ReadonlySet<string> = new Set(['nodes', 'pods', 'services', 'masquerade']);
 /** A reconciliation that takes longer than this many milliseconds is stuck. */
 const STALL = 120_000;
 /** Milliseconds without a word from the API after which it counts as away; it sends a bookmark a minute. */
@@ -210,6 +212,7 @@ class Agent {
     using _changes = watchChanges({
       ports: this.#kernel.ports,
       attachments: () => this.#attached(),
+      plannedForwarding: () => this.#reconciler.plannedForwarding,
       onChange: (what) => this.#loop.trigger(what),
       onError: (error) => this.#warn(error),
     });
@@ -229,7 +232,7 @@ class Agent {
   async #reconcile(reasons: readonly string[]): Promise<void> {
     const started = performance.now();
     for (const failure of (await this.#lifecycle.reclaim()).failures) this.#warn(failure);
-    const outcome = await this.#reconciler.reconcile();
+    const outcome = await this.#reconciler.reconcile(reasons.every((reason) => CLUSTER_CHANGES.has(reason)));
     this.#progressAt = this.#options.clock.now();
     this.#metrics.reconcileDuration.observe((performance.now() - started) / 1000);
     const { length } = outcome.results;

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import { parseAddress } from '../address/address.ts';
 import { parsePrefix } from '../address/prefix.ts';
 import type { Link } from '../host/link.ts';
+import { forwardingText } from '../host/row-text.ts';
+import { LINK_GROUPS } from '../kernel/link-reaper.ts';
 import type { NetworkEvent } from '../kernel/network-monitor.ts';
 import { ownNeighbour, ownRoute } from '../render/own-route.ts';
 import { ChangeFilter } from './change-watch.ts';
@@ -38,17 +40,18 @@ const neighbour = (device: string, port: number, protocol?: number): NetworkEven
   const { protocol: _, ...rest } = ownNeighbour(device, parseAddress('10.244.1.0'), MAC);
   return { kind: 'neighbour', neighbour: { ...rest, ...(protocol && { protocol }) }, port, removed: true };
 };
-const forwarding = (destination?: string): NetworkEvent => ({
+const entryTo = (destination?: string) => ({
+  device: 'flannel.1',
+  mac: MAC,
+  permanent: true,
+  self: true,
+  ...(destination !== undefined && { destination: parseAddress(destination) }),
+});
+const forwarding = (removed: boolean, destination?: string): NetworkEvent => ({
   kind: 'forwarding',
-  entry: {
-    device: 'flannel.1',
-    mac: MAC,
-    permanent: true,
-    self: true,
-    ...(destination !== undefined && { destination: parseAddress(destination) }),
-  },
+  entry: entryTo(destination),
   port: KERNEL,
-  removed: true,
+  removed,
 });
 
 /** A filter that has seen the link of a pod being made. */
@@ -56,6 +59,7 @@ function filterWith(attached: readonly string[]): ChangeFilter {
   const filter = new ChangeFilter({
     ports: new Set([OWN_PORT]),
     attachments: () => attached.map((hostLink) => ({ hostLink })),
+    plannedForwarding: () => new Set([forwardingText(entryTo('192.0.2.7'))]),
   });
   assert.equal(filter.matters(ofLink(POD_LINK, OWN_PORT)), false);
   return filter;
@@ -86,7 +90,32 @@ describe('the filter of changes', () => {
     assert.equal(filter.matters(neighbour('flannel.1', SOMEBODY, 102)), true);
     assert.equal(filter.matters(neighbour('flannel.1', OWN_PORT, 102)), false);
     assert.equal(filter.matters(neighbour('eth0', KERNEL)), false);
-    assert.equal(filter.matters(forwarding('192.0.2.7')), true);
-    assert.equal(filter.matters(forwarding()), false);
+    assert.equal(filter.matters(forwarding(true)), false);
+  });
+
+  it('lets pass forwarding entries that come or go against the plan', () => {
+    const filter = filterWith([]);
+    assert.equal(filter.matters(forwarding(true, '192.0.2.7')), true);
+    assert.equal(filter.matters(forwarding(false, '192.0.2.7')), false);
+    assert.equal(filter.matters(forwarding(false, '192.0.2.8')), true);
+    assert.equal(filter.matters(forwarding(true, '192.0.2.8')), false);
+  });
+
+  it('lets pass of our tunnel what others do or take away, and not what the kernel does while we make it', () => {
+    const filter = filterWith([]);
+    const tunnel = (fields: Partial<Link>, port = KERNEL, removed = false): NetworkEvent => ({
+      kind: 'link',
+      link: { ...link('flannel.1'), kind: { kind: 'other', name: 'vxlan' }, ...fields },
+      port,
+      removed,
+    });
+    const alias = 'flatnet:overlay';
+    assert.equal(filter.matters(tunnel({ up: false, group: LINK_GROUPS.unfinished })), false);
+    assert.equal(filter.matters(tunnel({ alias })), false);
+    assert.equal(filter.matters({ ...route('flannel.1', KERNEL), removed: false }), false);
+    assert.equal(filter.matters(route('flannel.1', KERNEL)), true);
+    assert.equal(filter.matters(tunnel({ alias }, SOMEBODY)), true);
+    assert.equal(filter.matters(tunnel({ alias, up: false })), true);
+    assert.equal(filter.matters(tunnel({ alias }, KERNEL, true)), true);
   });
 });

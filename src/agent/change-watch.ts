@@ -1,12 +1,16 @@
 import type { Attachment } from '../cni/attachment.ts';
 import { isOwnAlias } from '../host/owned-network.ts';
 import { OWNED } from '../host/owned-state.ts';
+import { forwardingText } from '../host/row-text.ts';
+import { LINK_GROUPS } from '../kernel/link-reaper.ts';
 import { type NetworkEvent, NetworkMonitor } from '../kernel/network-monitor.ts';
 
 export interface ChangeWatchOptions {
   /** Netlink ports whose changes are our own doing. */
   readonly ports: ReadonlySet<number>;
   readonly attachments: () => readonly Pick<Attachment, 'hostLink'>[];
+  /** What is planned of forwarding entries, as `forwardingText` writes them. */
+  readonly plannedForwarding: () => ReadonlySet<string>;
   readonly onChange: (what: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -24,36 +28,60 @@ export function watchChanges(options: ChangeWatchOptions): NetworkMonitor {
   });
 }
 
-/** Tells changes that call for a reconciliation from the echo of pods that come and go by our own hand. */
+type FilterOptions = Pick<ChangeWatchOptions, 'ports' | 'attachments' | 'plannedForwarding'>;
+
+/** Tells changes that call for a reconciliation from the echo of what we do ourselves. */
 export class ChangeFilter {
-  readonly #options: Pick<ChangeWatchOptions, 'ports' | 'attachments'>;
+  readonly #options: FilterOptions;
   /** Links that bear the alias of pods' links, those on their way out included. */
   readonly #podLinks = new Set<string>();
+  /** Our other links: tunnels and the bridge. */
+  readonly #ownLinks = new Set<string>();
 
-  constructor(options: Pick<ChangeWatchOptions, 'ports' | 'attachments'>) {
+  constructor(options: FilterOptions) {
     this.#options = options;
   }
 
   matters(event: NetworkEvent): boolean {
     if (event.kind === 'link') this.#learn(event);
     if (this.#options.ports.has(event.port) || isPassing(event)) return false;
-    const podLink = devicesOf(event).find((device) => this.#podLinks.has(device));
-    if (event.kind === 'link' && event.removed) this.#podLinks.delete(event.link.name);
-    if (podLink === undefined) return true;
+    if (event.kind === 'forwarding') return event.removed === this.#isPlanned(event);
+    const devices = devicesOf(event);
+    const podLink = devices.find((device) => this.#podLinks.has(device));
+    const isOwn = devices.some((device) => this.#ownLinks.has(device));
+    if (event.kind === 'link' && event.removed) this.#forget(event);
+    if (podLink === undefined) return !isOwn || event.port !== 0 || isLoss(event);
     // Of a pod's link only what somebody did to it counts, and only as long as the pod is there.
     const attached = this.#options.attachments().some(({ hostLink }) => hostLink === podLink);
     return attached && (event.port !== 0 || (event.kind === 'link' && event.removed));
   }
 
-  #learn({ link }: Extract<NetworkEvent, { kind: 'link' }>): void {
-    if (isOwnAlias(link.alias) && link.kind.kind === 'veth') this.#podLinks.add(link.name);
+  #learn({ link }: LinkEvent): void {
+    // One that is being made bears its alias last.
+    if (!isOwnAlias(link.alias) && link.group !== LINK_GROUPS.unfinished) return;
+    (link.kind.kind === 'veth' ? this.#podLinks : this.#ownLinks).add(link.name);
+  }
+
+  #forget({ link }: LinkEvent): void {
+    this.#podLinks.delete(link.name);
+    this.#ownLinks.delete(link.name);
+  }
+
+  /** The kernel doesn't say whose doing it is that an entry comes or goes: it is ours where that was the plan. */
+  #isPlanned({ entry }: Extract<NetworkEvent, { kind: 'forwarding' }>): boolean {
+    return this.#options.plannedForwarding().has(forwardingText(entry));
   }
 }
 
-/**
- * Neighbours and forwarding entries come and go with the traffic; ours bear our protocol or a tunnel's remote address. The
- * latter tell of our own changes as well, since the kernel doesn't say whose they are: a reconciliation finds nothing to do.
- */
+type LinkEvent = Extract<NetworkEvent, { kind: 'link' }>;
+
+/** Of what the kernel does to our own links, only what takes something away can be somebody else's doing. */
+function isLoss(event: NetworkEvent): boolean {
+  if (event.removed) return true;
+  return event.kind === 'link' && !event.link.up && event.link.group !== LINK_GROUPS.unfinished;
+}
+
+/** Neighbours and forwarding entries come and go with the traffic; ours bear our protocol or a tunnel's remote address. */
 function isPassing(event: NetworkEvent): boolean {
   if (event.kind === 'neighbour') return event.neighbour.protocol !== OWNED.protocol;
   return event.kind === 'forwarding' && event.entry.destination === undefined;

@@ -69,8 +69,9 @@ export class ClusterWatch {
       resource: PODS,
       fieldSelector: `spec.nodeName=${node}`,
       project: parseClusterPod,
+      // CNI looks a pod up when it is attached; nothing is planned for one before that.
       onChange: (key, _old, parsed) => {
-        if (this.#live.applyPod(key, parsed)) onChange('pods');
+        this.#live.applyPod(key, parsed);
       },
       onSynced: () => onChange('pods'),
       onError,

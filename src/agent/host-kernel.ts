@@ -37,6 +37,8 @@ export class HostKernel implements AsyncDisposable {
   readonly #session: RulesetSession;
   readonly #flows: FlowTable;
   readonly #reaper: LinkReaper;
+  /** As it was last read, and still is as long as nobody has changed anything but the tables of services. */
+  #ruleset: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
 
   private constructor(reaper: LinkReaper) {
     this.#reaper = reaper;
@@ -142,10 +144,15 @@ export class HostKernel implements AsyncDisposable {
     return own.map((listing) => this.#session.read(listing)).filter((table) => table !== undefined);
   }
 
-  /** Changes tables in one transaction, a large one off the JavaScript thread. */
+  /** Changes the tables of services in one transaction, a large one off the JavaScript thread. */
   async applyTables(changes: readonly TableChange[]): Promise<void> {
+    const before = this.#session.generation();
     if (isLarge(changes)) await this.#session.applyAsync(changes);
     else this.#session.apply(changes);
+    // One step is this change alone.
+    const generation = this.#session.generation();
+    if (this.#ruleset?.generation === before && generation === before + 1)
+      this.#ruleset = { ruleset: this.#ruleset.ruleset, generation };
   }
 
   /** Sets those of the host's sysctls that are otherwise. */
@@ -177,6 +184,12 @@ export class HostKernel implements AsyncDisposable {
   }
 
   #readRuleset(): Ruleset {
+    const generation = this.#session.generation();
+    if (this.#ruleset?.generation !== generation) this.#ruleset = { generation, ruleset: this.#decodeRuleset() };
+    return this.#ruleset.ruleset;
+  }
+
+  #decodeRuleset(): Ruleset {
     const tables = this.#session.list().flatMap((listing): Table[] => {
       const whole = listing.name === OWNED.table || listing.chains.some(({ name }) => name === INSERTED_CHAIN);
       if (whole) return [this.#session.read(listing)].filter((table) => table !== undefined);

@@ -1,15 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Address } from '../address/address.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import { KeyedQueue } from '../cni/keyed-queue.ts';
-import type { Change, NamespaceChanges } from '../host/change.ts';
+import type { Change } from '../host/change.ts';
 import { diffNetworks } from '../host/network-diff.ts';
+import type { NetworkState } from '../host/network-state.ts';
 import { type ObservedNetwork, ownedOf } from '../host/owned-network.ts';
-import { EMPTY_NETWORK } from '../host/owned-state.ts';
-import { diffStates } from '../host/state-diff.ts';
+import { EMPTY_NETWORK, type OwnedState } from '../host/owned-state.ts';
+import { forwardingText } from '../host/row-text.ts';
+import { diffStates, type ObservedState } from '../host/state-diff.ts';
 import { type ChangeResult, failureOf } from '../kernel/change-applier.ts';
 import { type Conflict, findConflicts } from '../plan/conflict.ts';
 import type { Finding } from '../plan/finding.ts';
 import { detectForwardDrop } from '../plan/forward-drop.ts';
+import type { HostFacts } from '../plan/host-facts.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
 import type { NodeSettings } from '../plan/node-settings.ts';
 import { peerDirectory } from '../plan/peer-directory.ts';
@@ -45,6 +50,19 @@ export interface NodeReconcilerOptions {
   readonly masquerade: () => NodeSettings['masquerade'];
 }
 
+/** What the kernel was brought to, and what else the plan went by. */
+interface Left {
+  readonly addresses: readonly Address[];
+  readonly facts: HostFacts;
+  readonly state: OwnedState;
+}
+
+/** The host's kernel, as it is or as it was left. */
+interface Sight {
+  readonly facts: HostFacts;
+  readonly observe: (desired: OwnedState) => ObservedState;
+}
+
 const KERNEL = 'kernel';
 
 /**
@@ -57,6 +75,9 @@ export class NodeReconciler {
   /** Host links of pods whose own change waits for its turn: a reconciliation before it leaves them to it. */
   readonly #awaited = new Set<string>();
   #plan: NodePlan | undefined;
+  #plannedForwarding: ReadonlySet<string> = new Set();
+  /** What the kernel has been brought to, as long as nothing else is known to have changed it. */
+  #left: Left | undefined;
 
   constructor(options: NodeReconcilerOptions) {
     this.#options = options;
@@ -67,8 +88,17 @@ export class NodeReconciler {
     return this.#plan;
   }
 
-  reconcile(): Promise<Reconciliation> {
-    return this.#queue.run(KERNEL, () => this.#reconcile());
+  /** The forwarding entries of the last plan, as `forwardingText` writes them. */
+  get plannedForwarding(): ReadonlySet<string> {
+    return this.#plannedForwarding;
+  }
+
+  /**
+   * @param isUndisturbed nothing but ourselves is known to have changed the kernel since the last time: it is taken to be
+   *   as it was left, without a look
+   */
+  reconcile(isUndisturbed = false): Promise<Reconciliation> {
+    return this.#queue.run(KERNEL, () => this.#reconcile(isUndisturbed));
   }
 
   /**
@@ -80,6 +110,7 @@ export class NodeReconciler {
     this.#awaited.add(hostLink);
     return this.#queue.run(KERNEL, async () => {
       this.#awaited.delete(hostLink);
+      this.#left = undefined;
       const plan = this.#plan ?? { addresses: [], podPrefixes: [] };
       const changes = diffPod(before, after, plan);
       const failure = failureOf('wire pod', await this.#options.kernel.apply(changes));
@@ -99,6 +130,7 @@ export class NodeReconciler {
   removePod(hostLink: string): Promise<void> {
     return this.#queue.run(KERNEL, async () => {
       const { kernel } = this.#options;
+      this.#left = undefined;
       const current = partOfLink(ownedOf(kernel.readHost()), hostLink);
       const changes = diffNetworks(current, { ...EMPTY_NETWORK, tables: [guardTable([])] });
       const failure = failureOf('unwire pod', await kernel.apply([{ changes }]));
@@ -111,20 +143,21 @@ export class NodeReconciler {
   inspectPod(attachment: Attachment): Promise<readonly Change[]> {
     return this.#queue.run(KERNEL, async () => {
       if (this.#plan === undefined) return [];
-      const changes = this.#compare({ ...this.#plan, attachments: this.#options.attachments() });
+      const desired = renderNode({ ...this.#plan, attachments: this.#options.attachments() });
+      const changes = diffStates(this.#observe(this.#options.kernel.readHost(), desired), desired);
       return changes.flatMap(({ namespace, changes: steps }) =>
         namespace === attachment.namespacePath ? steps : steps.filter((step) => concernsPod(step, attachment)),
       );
     });
   }
 
-  async #reconcile(): Promise<Reconciliation> {
+  async #reconcile(isUndisturbed: boolean): Promise<Reconciliation> {
     const { kernel, node, configuration, cluster, attachments } = this.#options;
     const state = cluster();
-    const host = kernel.readHost();
     const own = state.nodes.get(node);
-    const forwardDrop = detectForwardDrop(host.ruleset, kernel.readLegacyForward());
-    const facts = hostFactsOf(host, own?.addresses ?? [], forwardDrop);
+    const addresses = own?.addresses ?? [];
+    const { facts, observe } = (isUndisturbed && this.#recall(addresses)) || this.#look(addresses);
+    this.#left = undefined;
     const input = {
       node,
       directory: peerDirectory(state),
@@ -149,22 +182,38 @@ export class NodeReconciler {
       attachments: attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink)),
     });
     if (plan === undefined) return { findings, conflicts, ...annotations, results: [] };
-    const results = await kernel.apply(this.#compare(plan, host));
+    const desired = renderNode(plan);
+    this.#plannedForwarding = new Set(desired.host.forwarding.map(forwardingText));
+    const results = await kernel.apply(diffStates(observe(desired), desired));
     this.#plan = plan;
+    if (failureOf('apply plan', results) === undefined) this.#left = { addresses, facts, state: desired };
     const served = (await this.#options.services?.reconcile(facts, input.directory)) ?? [];
     return { plan, findings, conflicts, ...annotations, results: [...results, ...served] };
   }
 
-  #compare(plan: NodePlan, host = this.#options.kernel.readHost()): readonly NamespaceChanges[] {
+  /** The kernel as it was left; undefined where pods have come or gone since. */
+  #recall(addresses: readonly Address[]): Sight | undefined {
+    const left = this.#left;
+    if (left === undefined || !isDeepStrictEqual(left.addresses, addresses)) return undefined;
+    return { facts: left.facts, observe: () => left.state };
+  }
+
+  /** The kernel as it is. */
+  #look(addresses: readonly Address[]): Sight {
     const { kernel } = this.#options;
-    const desired = renderNode(plan);
-    return diffStates(
-      {
-        host: kernel.observeHost(host, desired.host),
-        pods: new Map(Array.from(desired.pods, ([path, pod]) => [path, kernel.observePod(path, pod)])),
-      },
-      desired,
-    );
+    const host = kernel.readHost();
+    return {
+      facts: hostFactsOf(host, addresses, detectForwardDrop(host.ruleset, kernel.readLegacyForward())),
+      observe: (desired) => this.#observe(host, desired),
+    };
+  }
+
+  #observe(host: NetworkState, desired: OwnedState): ObservedState {
+    const { kernel } = this.#options;
+    return {
+      host: kernel.observeHost(host, desired.host),
+      pods: new Map(Array.from(desired.pods, ([path, pod]) => [path, kernel.observePod(path, pod)])),
+    };
   }
 
   #settings(): NodeSettings {

@@ -78,6 +78,11 @@ export class RulesetSession implements Disposable {
     return readTableListings(this.#socket);
   }
 
+  /** Counts the transactions of the namespace, others' too; it wraps. */
+  generation(): number {
+    return readGeneration(this.#socket);
+  }
+
   /** A table with all that is in it; undefined where there is none. */
   read(name: TableName): Table | undefined {
     return readTable(this.#socket, name);
