@@ -6,11 +6,12 @@ import type { Evidence } from '../evidence.ts';
 import { type FabricRoute, SiteMap } from '../model/site.ts';
 import { Walk } from '../model/walk.ts';
 import { RULE_NAMES, type VerifyReport } from '../report.ts';
+import { type AskSetting, askPeers } from './ask-peers.ts';
 import { groupPeers } from './group-peers.ts';
 import { Landmarks } from './landmarks.ts';
 import { findParticipants } from './participant.ts';
 import { ProofTally } from './proof-tally.ts';
-import { Block, type ProofSetting } from './prove-block.ts';
+import { tallyFindings } from './tally-findings.ts';
 
 export interface ProofOptions {
   /** What routers between the hosts are known to do for pods' addresses: a cloud's routes. */
@@ -32,14 +33,15 @@ export function proveRules(hosts: readonly HostState[], options: ProofOptions = 
   const { all, unknown } = findParticipants(map, cluster);
   for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
   const { groups, own } = groupPeers(all, map);
-  const setting: ProofSetting = {
-    landmarks: new Landmarks(own),
+  const setting: AskSetting = {
     walk: new Walk(map),
-    tally,
+    landmarks: new Landmarks(own),
     withSctp: false,
     judged: (box) => [box],
   };
+  // what nodes say to each other is nobody's business here
   for (const from of groups)
-    for (const to of groups) if (from.kind === 'pod' || to.kind === 'pod') new Block(setting, from, to).prove();
+    for (const to of groups)
+      if (from.kind === 'pod' || to.kind === 'pod') tallyFindings(tally, from, to, askPeers(setting, from, to));
   return tally.report();
 }

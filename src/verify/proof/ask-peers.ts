@@ -1,0 +1,139 @@
+import { type Address, sameAddress } from '../../address/address.ts';
+import { FAMILIES, type Family } from '../../address/family.ts';
+import { pointAt } from '../model/bounds.ts';
+import { observer } from '../model/observation.ts';
+import type { Packet } from '../model/packet.ts';
+import { tripsOf } from '../model/round-trip.ts';
+import type { Walk } from '../model/walk.ts';
+import type { Box, Point } from './box.ts';
+import { cover } from './cover.ts';
+import { type Judgement, judgeTrips } from './judge-trips.ts';
+import type { Landmarks } from './landmarks.ts';
+import type { Participant } from './participant.ts';
+import { addressIn, membersIn, type Peers, peersHull } from './peers.ts';
+import { ALL_PORTS, ALL_PROTOCOLS, packetAt, pointIn, protocolsOf, selectedSource } from './question.ts';
+
+/** What the questions of a proof have in common. */
+export interface AskSetting {
+  readonly walk: Walk;
+  readonly landmarks: Landmarks;
+  /** Whether some rule speaks of SCTP. */
+  readonly withSctp: boolean;
+  /** The packets of a box that are judged: all but those whose translation somebody asked for. */
+  judged(box: Box, to: Peers, family: Family): readonly Box[];
+}
+
+/** Packets between some senders and some receivers that fare alike, and how: by the one of them that was walked. */
+export interface Finding extends Judgement {
+  readonly family: Family;
+  /** What the others are, of whom the senders and the receivers with addresses in it are the ends. */
+  readonly box: Box;
+  readonly senders: readonly Participant[];
+  readonly receivers: readonly Participant[];
+  readonly from: Participant;
+  readonly to: Participant;
+  readonly sent: Packet;
+}
+
+/** Stands for the source of a node, which isn't one of many like it: no packet has it. */
+const NOBODY = 0n;
+
+/** Finds how all packets fare that some senders send to some receivers, in all families that both speak. */
+export function* askPeers(setting: AskSetting, from: Peers, to: Peers): Generator<Finding> {
+  for (const family of FAMILIES) {
+    if (peersHull(from, family) === undefined || peersHull(to, family) === undefined) continue;
+    const [node] = from.members;
+    const own = from.kind === 'node' && node !== undefined ? addressIn(node, family) : undefined;
+    let speaksFromOther = false;
+    for (const finding of new Inquiry(setting, from, to, family).ask()) {
+      yield finding;
+      speaksFromOther ||= own !== undefined && !sameAddress(finding.sent.source, own);
+    }
+    // a node speaks from its own address too, where its kernel selects another one
+    if (own !== undefined && speaksFromOther) yield* new Inquiry(setting, from, to, family, own).ask();
+  }
+}
+
+/** All questions about packets of one family. */
+class Inquiry {
+  readonly #setting: AskSetting;
+  readonly #from: Peers;
+  readonly #to: Peers;
+  readonly #family: Family;
+  readonly #protocols: readonly bigint[];
+  readonly #given: Address | undefined;
+
+  /** @param given what is spoken from, where that isn't what the kernel selects */
+  constructor(setting: AskSetting, from: Peers, to: Peers, family: Family, given?: Address) {
+    this.#setting = setting;
+    this.#from = from;
+    this.#to = to;
+    this.#family = family;
+    this.#protocols = protocolsOf(family, setting.withSctp);
+    this.#given = given;
+  }
+
+  *ask(): Generator<Finding> {
+    const { walk, landmarks } = this.#setting;
+    const choose = (box: Box) => this.#choose(box);
+    const look = (point: Point) => {
+      const { from, to } = this.#pairAt(point);
+      const sent = this.#sent(point, from);
+      return { from, to, sent, ...judgeTrips(from, to, sent, tripsOf(walk, from.site, sent)) };
+    };
+    for (const { box, result } of cover(this.#space(), choose, look, landmarks))
+      yield {
+        ...result,
+        family: this.#family,
+        box,
+        senders: this.#sendersIn(box.source),
+        receivers: membersIn(this.#to, this.#family, box.destination),
+      };
+  }
+
+  #space(): readonly Box[] {
+    const source = this.#from.kind === 'node' ? pointAt(NOBODY) : peersHull(this.#from, this.#family);
+    const destination = peersHull(this.#to, this.#family);
+    if (source === undefined || destination === undefined) return [];
+    const ports = { sourcePort: ALL_PORTS, destinationPort: ALL_PORTS };
+    return this.#setting.judged({ protocol: ALL_PROTOCOLS, ...ports, source, destination }, this.#to, this.#family);
+  }
+
+  /** A packet of a box that one of the senders would send to another participant. */
+  #choose(box: Box): Point | undefined {
+    const { source, destination } = box;
+    for (const to of membersIn(this.#to, this.#family, destination))
+      for (const from of this.#sendersIn(source))
+        if (from !== to)
+          return pointIn(box, this.#protocols, { source: this.#sourceOf(from), destination: this.#valueOf(to) });
+    return undefined;
+  }
+
+  #pairAt({ source, destination }: Point): Pick<Finding, 'from' | 'to'> {
+    const receivers = membersIn(this.#to, this.#family, pointAt(destination));
+    for (const from of this.#sendersIn(pointAt(source)))
+      for (const to of receivers) if (from !== to) return { from, to };
+    throw new RangeError('nobody has the addresses of the packet');
+  }
+
+  #sendersIn(source: Box['source']): readonly Participant[] {
+    return this.#from.kind === 'node' ? this.#from.members : membersIn(this.#from, this.#family, source);
+  }
+
+  #sourceOf(from: Participant): bigint {
+    return from.kind === 'node' ? NOBODY : this.#valueOf(from);
+  }
+
+  #valueOf(participant: Participant): bigint {
+    return addressIn(participant, this.#family)?.value ?? NOBODY;
+  }
+
+  #sent(point: Point, from: Participant): Packet {
+    const packet = packetAt(point, this.#family);
+    const own = addressIn(from, this.#family) ?? packet.source;
+    const source = this.#given ?? selectedSource(from.site, packet.destination) ?? own;
+    // a pod that speaks from another address than it is known under speaks for itself alone
+    if (source.value !== point.source) observer()?.narrow('address', point.source, pointAt(point.source));
+    return { ...packet, source };
+  }
+}
