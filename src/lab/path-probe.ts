@@ -2,6 +2,7 @@ import { type Address, formatAddress, sameAddress } from '../address/address.ts'
 import type { Participant } from '../probe/matrix.ts';
 import { formatSocketAddress } from '../probe/socket/socket-address.ts';
 import type { DeclaredPath } from '../verify/declared-path.ts';
+import { packetText, reachability } from '../verify/prove-path.ts';
 import type { PathReport, RuleName } from '../verify/report.ts';
 import { ask, parseStandInReport, type StandInReport } from './ask.ts';
 
@@ -12,7 +13,6 @@ export async function probePath(
   signal: AbortSignal,
 ): Promise<PathReport> {
   const from = participants.find(({ id }) => id === path.from);
-  const target = formatSocketAddress(path);
   const report = (
     verdict: PathReport['verdict'],
     seen: string,
@@ -23,7 +23,7 @@ export async function probePath(
     verdict,
     from: path.from,
     to: path.to,
-    packet: `${path.protocol} ${source === undefined ? '' : `${formatAddress(source)} `}→ ${target}`,
+    packet: packetText(path, source),
     seen,
     against,
   });
@@ -46,9 +46,4 @@ export async function probePath(
 export function receiverOf({ namespace, pod, node }: StandInReport, participants: readonly Participant[]): string {
   const id = `pod/${namespace}/${pod}`;
   return participants.some((one) => one.id === id) ? id : `node/${node}`;
-}
-
-/** The rule that would ask for the way between such two without NAT. */
-function reachability({ from, to }: DeclaredPath): RuleName {
-  return from.startsWith('pod/') && to.startsWith('pod/') ? 'pod-to-pod' : 'node-to-pod';
 }

@@ -7,6 +7,8 @@ import type { NetworkPolicy } from '../../kube/objects/network-policy.ts';
 import type { Node } from '../../kube/objects/node.ts';
 import type { Pod } from '../../kube/objects/pod.ts';
 import type { Service } from '../../kube/objects/service.ts';
+import type { DeclaredPath } from '../declared-path.ts';
+import { DECLARED_PATH_KIND, parseDeclaredPath } from './declared-path-object.ts';
 
 const OBJECT = v.looseObject({
   kind: v.string(),
@@ -17,6 +19,8 @@ const LIST = v.looseObject({ items: v.array(OBJECT) });
 /** The objects of a cluster as far as its network goes. */
 export interface SnapshotObjects extends ClusterObjects {
   readonly policies: readonly NetworkPolicy[];
+  /** Not of Kubernetes: ways that are to be there beside the rules. */
+  readonly paths: readonly DeclaredPath[];
 }
 
 /**
@@ -34,6 +38,7 @@ export function parseClusterObjects(text: string): SnapshotObjects {
     services: ofKind<Service>('Service'),
     endpointSlices: ofKind<EndpointSlice>('EndpointSlice'),
     policies: ofKind<NetworkPolicy>('NetworkPolicy'),
+    paths: items.filter(({ kind }) => kind === DECLARED_PATH_KIND).map(parseDeclaredPath),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ClusterState } from '../../cluster/cluster-state.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { DUMP_FILES, type DumpFile, parseNetworkState } from '../../host/dump/parse-network-state.ts';
 import type { HostState, NamespaceState, NetworkState } from '../../host/network-state.ts';
+import type { DeclaredPath } from '../declared-path.ts';
 import { parseClusterObjects } from './parse-cluster-objects.ts';
 
 /** The files of a snapshot by their paths in it, parted by `/`: a Map is one. */
@@ -16,6 +17,8 @@ export interface Snapshot {
   readonly hosts: readonly HostState[];
   /** What cluster.json says, where there is one. */
   readonly cluster?: ClusterState;
+  /** Ways that cluster.json declares to be there beside the rules. */
+  readonly paths: readonly DeclaredPath[];
 }
 
 const CLUSTER_FILE = 'cluster.json';
@@ -27,7 +30,8 @@ const CLUSTER_FILE = 'cluster.json';
  */
 export function readSnapshot(files: SnapshotFiles): Snapshot {
   const text = files.get(CLUSTER_FILE);
-  const cluster = text === undefined ? undefined : buildClusterState(parseClusterObjects(text)).state;
+  const objects = text === undefined ? undefined : parseClusterObjects(text);
+  const cluster = objects && buildClusterState(objects).state;
   const podsByAddress = new PodNames(cluster);
   const hosts = [...directories(files)]
     .sort(([left], [right]) => (left < right ? -1 : 1))
@@ -43,7 +47,7 @@ export function readSnapshot(files: SnapshotFiles): Snapshot {
           ),
       };
     });
-  if (hosts.length > 0) return { hosts, ...(cluster !== undefined && { cluster }) };
+  if (hosts.length > 0) return { hosts, ...(cluster !== undefined && { cluster }), paths: objects?.paths ?? [] };
   throw new FlatnetError({
     operation: 'read snapshot',
     code: 'invalid',
