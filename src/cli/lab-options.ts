@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { defaultManifests } from '../lab/default-manifests.ts';
@@ -63,6 +63,7 @@ export function parseLabRequest(
     ...(model !== undefined && { model }),
     ...(values.hosts !== undefined && { hosts: parseCount('hosts', values.hosts, 1, MOST_HOSTS) }),
     ...(values.backend !== undefined && { backend: parseBackend(values.backend) }),
+    ...(model === 'kubernetes' && values.backend === 'cloud' && bridgesShowPackets() && { wiring: 'bridge' }),
     ...(values.publish !== undefined && { publish: values.publish.map(parsePublication) }),
     ...(values['api-port'] !== undefined && { apiPort: parseCount('api-port', values['api-port'], 0, 65535) }),
   });
@@ -79,6 +80,11 @@ export function parseLabRequest(
     json: wantsJson(values.output),
     flags: new Set(flags.filter((flag) => (values as Record<string, unknown>)[flag] === true)),
   };
+}
+
+/** Whether br_netfilter is loaded, which bridges of pods need: as on GCE, where cbr0 is one. */
+function bridgesShowPackets(): boolean {
+  return existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables');
 }
 
 function readLabFile(file: string): LabFile {

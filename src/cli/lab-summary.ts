@@ -59,14 +59,21 @@ export function formatNextSteps(status: LabStatus): string {
       : [[`export KUBECONFIG=${status.api.kubeconfig}`, 'then any kubectl command'] as const]),
     [`flatnet lab exec${name} node/${status.hosts[0]?.name} -- ip route`, 'look at a host'],
   ];
-  if (first !== undefined && other !== undefined) {
+  // Where addresses repeat, who answers is the story's to tell.
+  if (status.model !== 'kubernetes')
+    steps.push(
+      [`flatnet lab story${name}`, 'how this model works, with packets'],
+      [`flatnet verify --lab ${status.name}`, 'what becomes of the three rules in it'],
+    );
+  else if (first !== undefined && other !== undefined) {
     const from = `flatnet lab exec${name} ${first.namespace}/${first.name} -- curl -s`;
     const where = `${other.namespace}/${other.name} on ${other.node}`;
     steps.push([`${from} http://${urlHost(other.addresses[0])}:${other.ports[0]}/`, `ask ${where}`]);
     if (status.internet[0] !== undefined)
       steps.push([`${from} http://${urlHost(status.internet[0])}/`, 'ask the host outside, which sees the node']);
   }
-  if (first !== undefined) steps.push(...serviceSteps(status, `${first.namespace}/${first.name}`, name));
+  if (first !== undefined && status.model === 'kubernetes')
+    steps.push(...serviceSteps(status, `${first.namespace}/${first.name}`, name));
   for (const { url, target } of status.publications) steps.push([`curl ${url}`, `that is ${target}`]);
   steps.push([`flatnet lab down${name}`, 'end it']);
   const width = Math.max(...steps.map(([command]) => command.length));

@@ -29,6 +29,13 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     'lab reboot',
     { summary: 'cut the power of a host, and boot it', load: async () => (await import('./lab-reboot.ts')).labReboot },
   ],
+  [
+    'lab story',
+    {
+      summary: "tell how a lab's model works, with packets",
+      load: async () => (await import('./lab-story.ts')).labStory,
+    },
+  ],
   ['lab list', { summary: 'list the labs of this user', load: async () => (await import('./lab-list.ts')).labList }],
   ['lab down', { summary: 'end a lab', load: async () => (await import('./lab-down.ts')).labDown }],
   ['warm', { load: async () => (await import('./warm.ts')).warm }],

@@ -6,6 +6,7 @@ import { type ExecResult, execParamsSchema, serveExec } from './exec.ts';
 import { readLog } from './log-reader.ts';
 import { parsePlace } from './place.ts';
 import type { RunningLab } from './running-lab.ts';
+import { tellStory } from './tell-story.ts';
 
 const rebootParams = v.strictObject({ host: v.string() });
 
@@ -49,6 +50,13 @@ export function labMethods(lab: RunningLab, end: () => void): Map<string, Contro
       },
     ],
     ['verify', ({ signal, emit }) => lab.verify(emit, signal)],
+    [
+      'story',
+      async ({ signal, emit }) => {
+        using namespaces = new DisposableStack();
+        await tellStory(lab.story(), lab.participants(namespaces).participants, emit, signal);
+      },
+    ],
     ['collect', ({ signal, emit }) => lab.collect(emit, signal)],
     ['down', async () => setImmediate(end)],
   ]);

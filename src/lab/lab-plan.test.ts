@@ -86,4 +86,29 @@ describe('a planned lab', () => {
         (error) => isFlatnetError(error) && message.test(error.message) && error.remedy !== undefined,
       );
     });
+
+  it('is as its model says, with nothing else chosen', () => {
+    const docker = planLab({ model: 'docker' });
+    assert.deepEqual(addressesOf(docker), [
+      ['host-1', 'lan-1', '10.1.2.3'],
+      ['host-2', 'lan-1', '10.1.2.4'],
+      ['host-3', 'lan-2', '172.17.42.2'],
+    ]);
+    assert.deepEqual(
+      docker.containers?.paths.map(({ from, to }) => [from, to]),
+      [['pod/docker/b', 'pod/docker/a']],
+    );
+    const marathon = planLab({}, { model: 'marathon' });
+    assert.equal(marathon.containers?.paths.length, 6, 'each of three tasks reaches both others');
+    assert.equal(planLab({ model: 'kubernetes' }).containers, undefined);
+    const contradicts = (plan: () => unknown, field: string) =>
+      assert.throws(plan, (error) => isFlatnetError(error, 'invalid') && error.message.includes(`${field}:`));
+    contradicts(() => planLab({ model: 'docker', mtu: 9000 }), 'spec.mtu');
+    contradicts(() => planLab({}, { model: 'marathon', hosts: 4 }), 'hosts');
+  });
+
+  it("keeps its hosts on one subnet where they are each other's gateways", () => {
+    const subnets = planLab({}, { backend: 'host-gw' }).hosts.map((host) => host.subnet.name);
+    assert.deepEqual(subnets, ['lan-1', 'lan-1', 'lan-1']);
+  });
 });

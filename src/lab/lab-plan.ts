@@ -11,6 +11,7 @@ import {
 } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { completeClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
+import type { Wiring } from '../cni/attachment.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import type { LabConfiguration, LabHostConfiguration, LabSubnet } from './lab-configuration.ts';
 import type { LabSpec } from './lab-file-schema.ts';
@@ -25,6 +26,8 @@ export interface LabOverrides {
   /** Number of hosts, where the file lists none. */
   readonly hosts?: number;
   readonly backend?: ClusterConfiguration['backend'];
+  /** Where the file says nothing of it. */
+  readonly wiring?: Wiring;
   readonly publish?: readonly Publication[];
   readonly apiPort?: number;
 }
@@ -62,7 +65,10 @@ export function planLab(spec: LabSpec = {}, overrides: LabOverrides = {}): LabCo
     }),
   );
   refuseDuplicates('spec.subnets', subnets);
-  const hosts = planHosts(spec, overrides.hosts, subnets);
+  const backend = overrides.backend ?? spec.cluster?.backend;
+  // By host-gw none reaches a host behind a router.
+  const used = backend === 'host-gw' && spec.subnets === undefined ? subnets.slice(0, 1) : subnets;
+  const hosts = planHosts(spec, overrides.hosts, used);
   refuseDuplicates('spec.hosts', hosts);
   refuseSharedAddresses(hosts);
   const cluster = completeClusterConfiguration({
@@ -75,7 +81,7 @@ export function planLab(spec: LabSpec = {}, overrides: LabOverrides = {}): LabCo
     subnets,
     hosts,
     cluster,
-    wiring: spec.wiring ?? 'point-to-point',
+    wiring: spec.wiring ?? overrides.wiring ?? 'point-to-point',
     ...(spec.masquerade !== undefined && { masquerade: spec.masquerade }),
     internet: (spec.internet === false ? [] : (spec.internet ?? DEFAULT_INTERNET)).filter((item) =>
       isWanted(item.address),

@@ -29,6 +29,8 @@ import type { LabNode } from './lab-node.ts';
 import type { HostStatus, LabStatus } from './lab-status.ts';
 import { verifyLive } from './live-verification.ts';
 import { createManifests } from './manifests.ts';
+import { kubernetesStory } from './model/kubernetes-story.ts';
+import type { Story } from './model/story.ts';
 import { NodeServices } from './node-services.ts';
 import { routePodStreams } from './pod-stream-router.ts';
 import { formatPublicationTarget, type Publication } from './publication.ts';
@@ -228,6 +230,11 @@ export class Lab implements RunningLab {
     const ended = AbortSignal.any([signal, this.#stop.signal]);
     await collectLab({ program, environment, hosts, scratch: start.directory.disks, emit, signal: ended });
     await emit({ file: 'cluster.json', text: await dumpCluster(this.#client, ended) });
+  }
+
+  story(): Story {
+    const { cluster, wiring } = this.#options.start.configuration;
+    return kubernetesStory(this.status(), { backend: cluster.backend, wiring });
   }
 
   /** Ends everything in good order. */

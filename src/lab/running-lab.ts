@@ -6,6 +6,7 @@ import type { LabProgress } from './init-message.ts';
 import type { CollectedDump } from './lab-collection.ts';
 import type { LabNode } from './lab-node.ts';
 import type { LabStatus } from './lab-status.ts';
+import type { Story } from './model/story.ts';
 import type { PodName } from './runtime/pod-runtime.ts';
 
 /** A lab as its init and its control socket see it, whatever it is made of. */
@@ -24,6 +25,8 @@ export interface RunningLab {
   status(): LabStatus;
   /** Its nodes and pods as those who send and answer. @param namespaces closes those that are opened for it */
   participants(namespaces: DisposableStack): LabParticipants;
+  /** What the lab's model shows. */
+  story(): Story;
   /** Tests the three rules with real packets, and the paths that are declared. */
   verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport>;
   /** Hands on a snapshot of the whole lab, file by file. */

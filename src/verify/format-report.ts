@@ -24,7 +24,7 @@ function formatNote({ what, where, remedy }: Note): string {
 }
 
 function formatPath({ path, verdict, from, to, packet, seen, against }: PathReport): string {
-  const rules = against.length === 0 ? 'unchanged' : `by NAT, which no rule would allow (${against.join(', ')})`;
+  const rules = against.length === 0 ? 'nothing was translated' : `by NAT, against ${against.join(' and ')}`;
   return [
     `${MARKS[verdict]} path ${path}  ${verdict}  ${from} → ${to}: ${packet}`,
     `      seen     ${seen}${verdict === 'holds' ? `; ${rules}` : ''}`,

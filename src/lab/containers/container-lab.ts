@@ -18,6 +18,9 @@ import type { LabNode } from '../lab-node.ts';
 import type { HostStatus, LabStatus, PodStatus } from '../lab-status.ts';
 import { verifyLive } from '../live-verification.ts';
 import type { ContainerPlan, PlannedContainer } from '../model/container-plan.ts';
+import { dockerStory } from '../model/docker-story.ts';
+import { marathonStory } from '../model/marathon-story.ts';
+import type { Story } from '../model/story.ts';
 import type { RunningLab } from '../running-lab.ts';
 import type { PodName } from '../runtime/pod-runtime.ts';
 import { dumpContainers } from './container-dump.ts';
@@ -121,6 +124,11 @@ export class ContainerLab implements RunningLab {
       publications: [],
       internet: start.configuration.internet.map(({ address }) => formatAddress(address)),
     };
+  }
+
+  story(): Story {
+    const [outside] = this.#options.start.configuration.internet;
+    return this.#plan.model === 'docker' ? dockerStory(outside?.address) : marathonStory(this.#plan);
   }
 
   participants(): LabParticipants {

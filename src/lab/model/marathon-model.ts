@@ -15,8 +15,8 @@ interface Task {
 
 /**
  * Marathon's model: a task is its host's address and a port of that host, which the scheduler chose and tells whoever asks for the
- * task. Two tasks are behind a published port, the third listens on its host itself. Docker's ranges are as they
- * come: the same on every host.
+ * task. Two tasks are behind a published port, in Docker's range as it comes: the same on both hosts. The third listens
+ * on its host itself, which has no bridge.
  */
 export function planMarathonModel(): ModelPlan {
   const subnet = modelSubnet('lan-1', '10.1.2.0/24');
@@ -34,7 +34,7 @@ export function planMarathonModel(): ModelPlan {
   const containers: Omit<ContainerPlan, 'paths'> = {
     model: 'marathon',
     namespace: NAMESPACE,
-    bridges: new Map(['host-1', 'host-2', 'host-3'].map((host) => [host, bridge])),
+    bridges: new Map(['host-1', 'host-2'].map((host) => [host, bridge])),
     containers: tasks.map(({ container }) => container),
   };
   return {
