@@ -5,14 +5,13 @@ import type { Explanation } from '../cause/explanation.ts';
 import type { Evidence } from '../evidence.ts';
 import { type FabricRoute, SiteMap } from '../model/site.ts';
 import { Walk } from '../model/walk.ts';
-import { RULE_NAMES, type UnknownFact, type VerifyReport } from '../report.ts';
-import type { Box } from './box.ts';
+import { RULE_NAMES, type VerifyReport } from '../report.ts';
+import { type AskSetting, askPeers } from './ask-peers.ts';
 import { groupPeers } from './group-peers.ts';
 import { Landmarks } from './landmarks.ts';
 import { findParticipants } from './participant.ts';
-import type { Peers } from './peers.ts';
 import { ProofTally } from './proof-tally.ts';
-import { Block, type ProofSetting } from './prove-block.ts';
+import { tallyFindings } from './tally-findings.ts';
 
 export interface ProofOptions {
   /** What routers between the hosts are known to do for pods' addresses: a cloud's routes. */
@@ -23,46 +22,26 @@ export interface ProofOptions {
   readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
 }
 
-/** Some hosts to ask about, and who is on them. */
-export interface ProofScene {
-  readonly map: SiteMap;
-  /** Who the rules speak of, by what they have in common. */
-  readonly groups: readonly Peers[];
-  readonly unknown: readonly UnknownFact[];
-  readonly setting: Omit<ProofSetting, 'tally'>;
-}
-
-export function proofScene(
-  hosts: readonly HostState[],
-  { fabric, cluster }: Pick<ProofOptions, 'fabric' | 'cluster'>,
-): ProofScene {
-  const map = new SiteMap(hosts, fabric);
-  const { all, unknown } = findParticipants(map, cluster);
-  const { groups, own } = groupPeers(all, map);
-  const setting = {
-    landmarks: new Landmarks(own),
-    walk: new Walk(map),
-    withSctp: false,
-    judged: (box: Box) => [box],
-  };
-  return { map, groups, unknown, setting };
-}
-
 /**
  * Proves the three rules for all pairs of these hosts and their pods: of every packet with every protocol and port, or
  * shows one that breaks them. What can't be told makes the verdict unknown where it matters.
  */
 export function proveRules(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
-  const { map, groups, unknown, setting } = proofScene(hosts, options);
-  const { explain = explainBreach } = options;
+  const map = new SiteMap(hosts, options.fabric);
+  const { explain = explainBreach, cluster } = options;
   const tally = new ProofTally((evidence) => explain(evidence, map));
+  const { all, unknown } = findParticipants(map, cluster);
   for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
+  const { groups, own } = groupPeers(all, map);
+  const setting: AskSetting = {
+    walk: new Walk(map),
+    landmarks: new Landmarks(own),
+    withSctp: false,
+    judged: (box) => [box],
+  };
+  // what nodes say to each other is nobody's business here
   for (const from of groups)
-    for (const to of groups) if (areJudged(from, to)) new Block({ ...setting, tally }, from, to).prove();
+    for (const to of groups)
+      if (from.kind === 'pod' || to.kind === 'pod') tallyFindings(tally, from, to, askPeers(setting, from, to));
   return tally.report();
-}
-
-/** The rules say nothing of what nodes send to nodes. */
-export function areJudged(from: Peers, to: Peers): boolean {
-  return from.kind === 'pod' || to.kind === 'pod';
 }
