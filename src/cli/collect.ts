@@ -2,12 +2,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { renderCollectScript } from '../host/dump/collect-script.ts';
 import { replaceFile } from '../kernel/atomic-file.ts';
-import { NetworkNamespace } from '../kernel/network-namespace.ts';
-import { collectDumps, openContainerNamespaces } from '../kernel/snapshot-collector.ts';
 import { writeHostSnapshot } from '../kernel/snapshot-directory.ts';
-import type { CollectedDump } from '../lab/lab-collection.ts';
 import { type Command, parseArguments, usageError } from './command.ts';
-import { connectToLab } from './lab-connection.ts';
+import { hostDumps, labSnapshot } from './live-dumps.ts';
 
 /** Writes down the network state of this host. */
 export const collect: Command = {
@@ -38,7 +35,7 @@ and put beside them what kubectl prints, so that pods have names:
     else if (values.script) process.stdout.write(renderCollectScript());
     else
       process.stdout.write(
-        `${writeHostSnapshot(values.output, values.host, collectHost(!values['without-containers']))}\n`,
+        `${writeHostSnapshot(values.output, values.host, hostDumps(!values['without-containers']))}\n`,
       );
     return 0;
   },
@@ -46,28 +43,12 @@ and put beside them what kubectl prints, so that pods have names:
 
 /** Writes what a lab hands out. Prints the directory of each host. */
 async function collectFromLab(name: string, directory: string): Promise<void> {
-  const dumps: CollectedDump[] = [];
-  using lab = await connectToLab(name);
-  await lab.request('collect', {}, { onEvent: (event) => dumps.push(event as CollectedDump) });
-  const byHost = Map.groupBy(dumps, ({ file }) => file.slice(0, Math.max(0, file.indexOf('/'))));
+  const dumps = await labSnapshot(name);
+  const byHost = Map.groupBy(dumps, ([file]) => file.slice(0, Math.max(0, file.indexOf('/'))));
   for (const [host, files] of byHost)
     if (host !== '') {
-      const below = files.map(({ file, text }) => [file.slice(host.length + 1), text] as const);
+      const below = files.map(([file, text]) => [file.slice(host.length + 1), text] as const);
       process.stdout.write(`${writeHostSnapshot(directory, host, below)}\n`);
     }
-  for (const { file, text } of byHost.get('') ?? []) replaceFile(path.join(directory, file), text, { mode: 0o600 });
-}
-
-/** The dumps of this host's namespace and of its containers', one namespace in memory at a time. */
-function* collectHost(containersToo: boolean): Generator<readonly [string, string]> {
-  using own = NetworkNamespace.current();
-  yield* collectDumps(own);
-  if (!containersToo) return;
-  const containers = openContainerNamespaces();
-  try {
-    for (const [name, namespace] of containers)
-      for (const [file, text] of collectDumps(namespace)) yield [`netns/${name}/${file}`, text];
-  } finally {
-    for (const namespace of containers.values()) namespace.close();
-  }
+  for (const [file, text] of byHost.get('') ?? []) replaceFile(path.join(directory, file), text, { mode: 0o600 });
 }

@@ -1,4 +1,6 @@
 import { type Address, formatAddress } from '../address/address.ts';
+import type { ClusterState } from '../cluster/cluster-state.ts';
+import type { Explanation } from './cause/explanation.ts';
 import { type Doubt, doubtsOf } from './doubt.ts';
 import { formatHops } from './format-hops.ts';
 import { hopsOf } from './model/format-step.ts';
@@ -7,6 +9,7 @@ import type { Site, SiteMap } from './model/site.ts';
 import { Walk } from './model/walk.ts';
 import type { WalkOutcome, WalkVerdict } from './model/walk-state.ts';
 import type { Hop } from './report.ts';
+import { whyNot } from './why-not.ts';
 
 /** `misdelivered`: to somebody other than was meant. */
 export type TraceVerdict = WalkVerdict | 'misdelivered';
@@ -26,6 +29,8 @@ export interface TraceOutcome {
   readonly doubts?: readonly Doubt[];
   /** The ways of the answer, where there is one. */
   readonly reply?: readonly TraceOutcome[];
+  /** What stands in the way, where something does and it was asked for. */
+  readonly obstacle?: Explanation;
 }
 
 export interface TraceRequest {
@@ -34,11 +39,20 @@ export interface TraceRequest {
   /** Who is meant, where the destination is somebody's own address; a service's is nobody's. */
   readonly meant?: Site;
   readonly probe: Probe;
+  /** What stands in the way is asked for; the cluster's objects tell it of services. */
+  readonly whyNot?: { readonly cluster?: ClusterState };
 }
 
 /** Follows a packet and its answer; undefined where the sender has no address to speak from, or no way to begin. */
-export function trace(map: SiteMap, { from, to, meant, probe }: TraceRequest): readonly TraceOutcome[] | undefined {
-  return roundTrips(new Walk(map), from, to, probe)?.map((trip) => outcomeOf(trip, from, meant));
+export function trace(map: SiteMap, request: TraceRequest): readonly TraceOutcome[] | undefined {
+  const { from, to, meant, probe, whyNot: wanted } = request;
+  return roundTrips(new Walk(map), from, to, probe)?.map((trip): TraceOutcome => {
+    const outcome = outcomeOf(trip, from, meant);
+    if (wanted === undefined) return outcome;
+    const asked = { map, from, ...wanted, ...(meant !== undefined && { meant }) };
+    const obstacle = whyNot(asked, trip);
+    return obstacle === undefined ? outcome : { ...outcome, obstacle };
+  });
 }
 
 function outcomeOf({ there, back }: RoundTrip, from: Site, meant: Site | undefined): TraceOutcome {
@@ -67,9 +81,37 @@ function endText(address: Address, port: number | undefined): string {
   return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
 }
 
-/** An outcome for people: what became of it, then a line a hop; the answer's hops behind. */
-export function formatTrace(outcomes: readonly TraceOutcome[]): string {
-  return outcomes.map((outcome) => formatOutcome(outcome, '')).join('\n');
+/**
+ * Outcomes for people: what became of the packet, then a line a hop, the answer's hops behind.
+ * @param show what stands in the way in place of the way, or before it
+ */
+export function formatTrace(outcomes: readonly TraceOutcome[], show: 'way' | 'why-not' | 'both' = 'way'): string {
+  return outcomes
+    .map((outcome) => {
+      const way = show === 'why-not' ? formatVerdict(outcome) : formatOutcome(outcome, '');
+      return show === 'way' ? way : `${way}${formatObstacle(outcome)}`;
+    })
+    .join('\n');
+}
+
+function formatVerdict(outcome: TraceOutcome): string {
+  const [line] = formatOutcome(outcome, '').split('\n');
+  return `${line}\n`;
+}
+
+function formatObstacle({ verdict, obstacle, doubts = [] }: TraceOutcome): string {
+  if (obstacle === undefined && verdict === 'unknown') {
+    const facts = doubts.map(({ host, what, why }) => `    ? ${host}: ${what}: ${why}\n`);
+    return `    Nothing that is known stands in the way, but not all is known:\n${facts.join('')}`;
+  }
+  if (obstacle === undefined) return '    Nothing stands in the way: it arrives, and is answered.\n';
+  const { cause, responsible, remedy } = obstacle;
+  return [
+    `    In the way:  ${cause}`,
+    ...(responsible === undefined ? [] : [`                 ${responsible}`]),
+    ...(remedy === undefined ? [] : [`    To pass:     ${remedy}`]),
+    '',
+  ].join('\n');
 }
 
 function formatOutcome(outcome: TraceOutcome, lead: string, indent = lead): string {

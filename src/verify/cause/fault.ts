@@ -1,3 +1,4 @@
+import { type Address, sameAddress } from '../../address/address.ts';
 import type { Evidence } from '../evidence.ts';
 import type { RuleStep } from '../model/flight.ts';
 import type { Packet } from '../model/packet.ts';
@@ -13,14 +14,14 @@ export interface Fault {
   /** Who sent the packet of that way, and who was meant to get it. */
   readonly sender: Site;
   readonly receiver: Site;
-  /** As it was sent on that way. */
+  /** As it was sent on that way; to a service, as it was led to the receiver. */
   readonly sent: Packet;
 }
 
 export function faultOf(evidence: Evidence, map: SiteMap): Fault {
   const { kind, from, to, sent, there, back } = evidence;
   if (back === undefined || (kind !== 'answer-lost' && kind !== 'answer-translated'))
-    return { evidence, map, way: there, sender: from, receiver: to, sent };
+    return { evidence, map, way: there, sender: from, receiver: to, sent: ledTo(to, sent, there) };
   const [begin] = back.steps;
   return {
     evidence,
@@ -30,6 +31,16 @@ export function faultOf(evidence: Evidence, map: SiteMap): Fault {
     receiver: from,
     sent: begin?.kind === 'send' ? begin.packet : back.packet,
   };
+}
+
+/** A packet to an address that isn't the receiver's own, as it is once a rule has led it there. */
+function ledTo({ state }: Site, sent: Packet, way: WalkOutcome): Packet {
+  const holds = (address: Address) => state.addresses.some((row) => sameAddress(row.address, address));
+  if (holds(sent.destination)) return sent;
+  const led = translationsOf(way, 'destination').find(({ by }) => holds(by.after.destination));
+  if (led === undefined) return sent;
+  const { destination, destinationPort } = led.by.after;
+  return { ...sent, destination, ...(destinationPort !== undefined && { destinationPort }) };
 }
 
 /** A rule that a packet met. */
