@@ -34,6 +34,11 @@ export class AddressSet {
     return new AddressSet(family, first <= last ? [{ first, last }] : []);
   }
 
+  /** Ranges in any order, which may overlap. */
+  static ofRanges(family: Family, ranges: Iterable<AddressRange>): AddressSet {
+    return new AddressSet(family, merge([...ranges]));
+  }
+
   /** The prefixes of the family; those of the other one are left out. */
   static ofPrefixes(family: Family, prefixes: Iterable<Prefix>): AddressSet {
     const ranges: AddressRange[] = [];

@@ -19,7 +19,7 @@ export interface PathRows {
   readonly forwarding: readonly ForwardingEntry[];
 }
 
-const NOTHING: PathRows = { routes: [], neighbours: [], forwarding: [] };
+export const NO_ROWS: PathRows = { routes: [], neighbours: [], forwarding: [] };
 
 /**
  * The rows of one path.
@@ -42,7 +42,7 @@ export function renderPath({ prefix, path }: PeerPath): PathRows {
     case 'direct': {
       const { device, nextHop: gateway, source } = path;
       const way = { device, gateway, ...(source !== undefined && { source }) };
-      return { ...NOTHING, routes: [ownRoute(prefix, way)] };
+      return { ...NO_ROWS, routes: [ownRoute(prefix, way)] };
     }
     case 'tunnel': {
       const { device, gateway, mac, remote: destination, peerAddress, source } = path;
@@ -58,7 +58,7 @@ export function renderPath({ prefix, path }: PeerPath): PathRows {
     }
     case 'fabric':
     case 'none':
-      return NOTHING;
+      return NO_ROWS;
   }
 }
 

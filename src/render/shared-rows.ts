@@ -1,4 +1,3 @@
-import type { StateTable } from '../host/network-state.ts';
 import type { SharedTables } from '../host/overlay.ts';
 import {
   forwardingTable,
@@ -10,7 +9,7 @@ import {
   sharedTable,
 } from '../host/state-table.ts';
 import type { NodeOutlook, SharedPaths } from '../plan/node-outlook.ts';
-import { type PathRows, renderPath } from './peer-path.ts';
+import { NO_ROWS, type PathRows, renderPath } from './peer-path.ts';
 
 /** The rows of shared paths, and which of them lead to whom. */
 interface SharedPathRows {
@@ -53,37 +52,38 @@ const farTables = new WeakMap<SharedPaths, SharedTables>();
 function farTablesFor({ far, near }: NodeOutlook): SharedTables {
   const known = farTables.get(near);
   if (known !== undefined) return known;
-  const { tables, byPeer } = rowsOf(far);
-  const made = near.byPeer.size === 0 ? tables : without(tables, [...near.byPeer.keys()], byPeer);
+  const rows = rowsOf(far);
+  const made = near.byPeer.size === 0 ? rows.tables : without(rows, near.byPeer.keys());
   farTables.set(near, made);
   return made;
 }
 
-function without(
-  { routes, neighbours, forwarding }: SharedTables,
-  peers: readonly string[],
-  byPeer: ReadonlyMap<string, PathRows>,
-): SharedTables {
-  const left = joinRows(peers.flatMap((peer) => byPeer.get(peer) ?? []));
-  const shared = <Row, Key>(table: StateTable<Row, Key>, rows: readonly Row[]) =>
-    rows.length === 0 ? table : sharedTable({ table, without: new Set(rows) });
+function without({ tables, byPeer }: SharedPathRows, peers: Iterable<string>): SharedTables {
+  const { routes, neighbours, forwarding } = tables;
+  const left = joinRows(Array.from(peers).flatMap((peer) => byPeer.get(peer) ?? []));
   return {
-    routes: shared(routes, left.routes),
-    neighbours: shared(neighbours, left.neighbours),
-    forwarding: shared(forwarding, left.forwarding),
+    routes: sharedTable({ table: routes, without: new Set(left.routes) }),
+    neighbours: sharedTable({ table: neighbours, without: new Set(left.neighbours) }),
+    forwarding: sharedTable({ table: forwarding, without: new Set(left.forwarding) }),
   };
 }
 
 /** The rows of all paths of a node, of which it has none for itself alone. */
 export function outlookTables(outlook: NodeOutlook): SharedTables {
   const { node, far, near, sources } = outlook;
-  const nearRows = rowsOf(near);
-  const fars = without(farTablesFor(outlook), near.byPeer.has(node) ? [] : [node], rowsOf(far).byPeer);
-  const nears = without(nearRows.tables, [node], nearRows.byPeer);
-  const spoken = [fars.routes, nears.routes].map((table) => sharedRouteTable({ table, without: new Set(), sources }));
+  const farRows = { tables: farTablesFor(outlook), byPeer: rowsOf(far).byPeer };
+  const parts = [farRows, rowsOf(near)].map(({ tables, byPeer }) => {
+    const own = byPeer.get(node) ?? NO_ROWS;
+    const { routes, neighbours, forwarding } = tables;
+    return {
+      routes: sharedRouteTable({ table: routes, without: new Set(own.routes), sources }),
+      neighbours: sharedTable({ table: neighbours, without: new Set(own.neighbours) }),
+      forwarding: sharedTable({ table: forwarding, without: new Set(own.forwarding) }),
+    };
+  });
   return {
-    routes: joinRouteTables(...spoken),
-    neighbours: joinTables(fars.neighbours, nears.neighbours),
-    forwarding: joinTables(fars.forwarding, nears.forwarding),
+    routes: joinRouteTables(...parts.map(({ routes }) => routes)),
+    neighbours: joinTables(...parts.map(({ neighbours }) => neighbours)),
+    forwarding: joinTables(...parts.map(({ forwarding }) => forwarding)),
   };
 }

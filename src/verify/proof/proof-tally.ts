@@ -16,6 +16,9 @@ interface Cause {
   pairs: number;
 }
 
+/** What a proof of some pairs tells. */
+export type PairTally = Pick<ProofTally, 'addChecked' | 'causeOf' | 'addBroken' | 'addUnknown'>;
+
 /** Counts the pairs that were looked at and those that break a rule, by cause; the first packet of a cause stands for all. */
 export class ProofTally {
   readonly #explain: (evidence: Evidence) => Explanation;

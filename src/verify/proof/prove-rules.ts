@@ -5,11 +5,12 @@ import type { Explanation } from '../cause/explanation.ts';
 import type { Evidence } from '../evidence.ts';
 import { type FabricRoute, SiteMap } from '../model/site.ts';
 import { Walk } from '../model/walk.ts';
-import { RULE_NAMES, type VerifyReport } from '../report.ts';
+import { RULE_NAMES, type UnknownFact, type VerifyReport } from '../report.ts';
 import { type AskSetting, askPeers } from './ask-peers.ts';
 import { groupPeers } from './group-peers.ts';
 import { Landmarks } from './landmarks.ts';
 import { findParticipants } from './participant.ts';
+import type { Peers } from './peers.ts';
 import { ProofTally } from './proof-tally.ts';
 import { tallyFindings } from './tally-findings.ts';
 
@@ -22,16 +23,21 @@ export interface ProofOptions {
   readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
 }
 
-/**
- * Proves the three rules for all pairs of these hosts and their pods: of every packet with every protocol and port, or
- * shows one that breaks them. What can't be told makes the verdict unknown where it matters.
- */
-export function proveRules(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
-  const map = new SiteMap(hosts, options.fabric);
-  const { explain = explainBreach, cluster } = options;
-  const tally = new ProofTally((evidence) => explain(evidence, map));
+/** Some hosts to ask about, and who is on them. */
+export interface ProofScene {
+  readonly map: SiteMap;
+  /** Who the rules speak of, by what they have in common. */
+  readonly groups: readonly Peers[];
+  readonly unknown: readonly UnknownFact[];
+  readonly setting: AskSetting;
+}
+
+export function proofScene(
+  hosts: readonly HostState[],
+  { fabric, cluster }: Pick<ProofOptions, 'fabric' | 'cluster'>,
+): ProofScene {
+  const map = new SiteMap(hosts, fabric);
   const { all, unknown } = findParticipants(map, cluster);
-  for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
   const { groups, own } = groupPeers(all, map);
   const setting: AskSetting = {
     walk: new Walk(map),
@@ -39,9 +45,24 @@ export function proveRules(hosts: readonly HostState[], options: ProofOptions = 
     withSctp: false,
     judged: (box) => [box],
   };
-  // what nodes say to each other is nobody's business here
+  return { map, groups, unknown, setting };
+}
+
+/** What nodes say to each other is nobody's business here. */
+export function areJudged(from: Peers, to: Peers): boolean {
+  return from.kind === 'pod' || to.kind === 'pod';
+}
+
+/**
+ * Proves the three rules for all pairs of these hosts and their pods: of every packet with every protocol and port, or
+ * shows one that breaks them. What can't be told makes the verdict unknown where it matters.
+ */
+export function proveRules(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
+  const { map, groups, unknown, setting } = proofScene(hosts, options);
+  const { explain = explainBreach } = options;
+  const tally = new ProofTally((evidence) => explain(evidence, map));
+  for (const fact of unknown) for (const rule of RULE_NAMES) tally.addUnknown(rule, fact);
   for (const from of groups)
-    for (const to of groups)
-      if (from.kind === 'pod' || to.kind === 'pod') tallyFindings(tally, from, to, askPeers(setting, from, to));
+    for (const to of groups) if (areJudged(from, to)) tallyFindings(tally, from, to, askPeers(setting, from, to));
   return tally.report();
 }

@@ -5,17 +5,17 @@ import type { Answer } from './judge-trips.ts';
 import { PairSet } from './pair-set.ts';
 import type { Participant } from './participant.ts';
 import type { Peers } from './peers.ts';
-import type { ProofTally } from './proof-tally.ts';
+import type { PairTally } from './proof-tally.ts';
 
 /** Counts the pairs of some senders and some receivers: each once, however many of its packets were looked at. */
-export function tallyFindings(tally: ProofTally, from: Peers, to: Peers, findings: Iterable<Finding>): void {
+export function tallyFindings(tally: PairTally, from: Peers, to: Peers, findings: Iterable<Finding>): void {
   const block = new Block(tally, from, to);
   for (const finding of findings) block.note(finding);
   block.close();
 }
 
 class Block {
-  readonly #tally: ProofTally;
+  readonly #tally: PairTally;
   readonly #senders: ReadonlyMap<Participant, number>;
   readonly #receivers: ReadonlyMap<Participant, number>;
   readonly #rule: RuleName;
@@ -23,7 +23,7 @@ class Block {
   readonly #arrived: PairSet;
   readonly #broken = new Map<string, { readonly rule: RuleName; readonly cause: string; readonly pairs: PairSet }>();
 
-  constructor(tally: ProofTally, from: Peers, to: Peers) {
+  constructor(tally: PairTally, from: Peers, to: Peers) {
     this.#tally = tally;
     this.#rule = from.kind === 'pod' && to.kind === 'pod' ? 'pod-to-pod' : 'node-to-pod';
     this.#senders = placesOf(from);
