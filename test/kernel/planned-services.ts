@@ -250,6 +250,13 @@ export async function servingCluster(
       const request = { namespace: from, protocol, to, timeout, ...(source !== undefined && { source }) };
       return describeOutcome(await prober.probe(request));
     },
+    /** Somebody who asks by datagrams that are all of one flow. */
+    talker(from: NetworkNamespace, address: Address, port: number) {
+      const prober = new Prober(poller);
+      t.after(() => prober.close());
+      const request = { namespace: from, protocol: 'udp', to: { address, port }, timeout: SILENCE } as const;
+      return { ask: async () => describeOutcome(await prober.probe(request)) };
+    },
   };
 }
 
