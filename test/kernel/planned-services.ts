@@ -12,8 +12,9 @@ import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
 import { addressOf } from '../../src/plan/peer-directory.ts';
 import { planStaleFlows } from '../../src/plan/service/plan-conntrack.ts';
-import { planServices, type ServiceSettings } from '../../src/plan/service/plan-services.ts';
-import type { ServicePlan } from '../../src/plan/service/service-plan.ts';
+import { planService } from '../../src/plan/service/plan-service.ts';
+import { nodeLocation, planServices, type ServiceSettings } from '../../src/plan/service/plan-services.ts';
+import type { PlannedService, ServicePlan } from '../../src/plan/service/service-plan.ts';
 import type { ProbeOutcome, ProbeProtocol } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
 import { Prober } from '../../src/probe/prober.ts';
@@ -75,6 +76,8 @@ export const LEAVING = { ready: false, serving: true, terminating: true } as con
 /** Brings a host's services to one plan after the other. */
 export interface ServiceFollower {
   follow(plan: ServicePlan): void;
+  /** Goes over to another plan of one service, where it can. */
+  change?(key: string, planned: PlannedService | undefined): void;
 }
 
 const CROWD_ENDPOINT = {
@@ -116,6 +119,10 @@ class ServingHost implements ServiceFollower {
     const own = plan.surroundings.nodePortAddresses;
     deleteStaleFlows(this.#flows, stale, (address) => own.some((one) => sameAddress(one, address)));
     set(this.tables.sysctls);
+  }
+
+  change(key: string, planned: PlannedService | undefined): void {
+    this.#session.apply(this.tables.change([[key, planned]]).tables);
   }
 }
 
@@ -176,6 +183,13 @@ export async function servingCluster(
         pods.flatMap(([host, number, rest]) => endpointsOf(hostAt(hosts, host), podAt(hosts, host, number), rest)),
       );
       publish();
+    },
+    /** The same on one host alone, with nothing looked at but this service. */
+    change(host: number, made: ClusterService, ...pods: readonly (readonly [number, number])[]) {
+      const its = pods.flatMap(([at, number]) => endpointsOf(hostAt(hosts, at), podAt(hosts, at, number)));
+      const { host: kernelHost, follower } = known(serving[host]);
+      const planned = planService(made, its, nodeLocation({ nodes }, kernelHost.planned.node.name));
+      known(follower.change?.bind(follower))(`default/${made.name}`, planned);
     },
     /** Takes a service away. */
     withdraw(name: string) {

@@ -190,33 +190,4 @@ describe('services in the kernel', { skip: SKIP }, () => {
     site.serve(service('web', 10));
     assert.equal(await ask(), 'refused');
   });
-
-  it('serve one service without an error while others change', async (t) => {
-    const site = await servingCluster(t, [1, 1]);
-    site.serve(service('web', 10), [1, 0]);
-    let failures = 0;
-    let asked = 0;
-    let done = false;
-    const client = (async () => {
-      while (!done) {
-        asked++;
-        if (!(await site.ask(site.pod(0, 0), 'tcp', virtual(10, 4), 80)).startsWith('1/0 saw')) failures++;
-      }
-    })();
-    for (let count = 0; count < 150; count++) {
-      const pods = (
-        [
-          [0, 0],
-          [0, 1],
-          [1, 1],
-        ] as const
-      ).slice(count % 4);
-      site.serve(service('other', 20 + (count % 3), count % 2 === 0 ? {} : { affinityTimeout: 10 }), ...pods);
-      if (count % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    done = true;
-    await client;
-    assert.ok(asked > 0);
-    assert.equal(failures, 0, `of ${asked}`);
-  });
 });

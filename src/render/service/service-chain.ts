@@ -107,7 +107,7 @@ function base(
 
 /**
  * The chains that are there whatever services there are. Only the first packet of a connection comes by, as always with
- * NAT, but for what arrives for the host itself at the guard of loopback addresses.
+ * NAT, but for what arrives for the host itself at the guard of loopback addresses, and for the look after strays.
  */
 export function fixedChains(facts: ChainFacts): readonly Chain[] {
   const { family, loopback, affinities } = facts;
@@ -140,6 +140,7 @@ export function fixedChains(facts: ChainFacts): readonly Chain[] {
       rules: [rule(isTransport('tcp'), { kind: 'reject', with: 'tcp reset' }), rule({ kind: 'reject' })],
     },
     { name: DROP_CHAIN, rules: [rule(DROP)] },
+    ...strayChains(facts, terms),
     ...(guarded ? guardChains() : []),
   ];
 }
@@ -240,6 +241,29 @@ function translatedRules({ family, address, loopback }: ChainFacts, terms: Famil
       isOutside(terms.destination, SURROUNDING_SETS.ownPrefixes),
       masquerade,
     ),
+  ];
+}
+
+/**
+ * Packets of no connection (a late reset, say) come by no rule that translates; without this they would leave by the
+ * default route, for an address that only means something here and from one that a fabric may hold for forged.
+ */
+function strayChains({ family, servicePrefixes }: ChainFacts, terms: FamilyTerms): readonly Chain[] {
+  const CT_INVALID = 1;
+  const isStray: Statement = {
+    kind: 'match',
+    operator: 'in',
+    left: { kind: 'ct', key: 'state' },
+    right: number(CT_INVALID),
+  };
+  const ranges = servicePrefixes.filter(({ address }) => address.family === family);
+  if (ranges.length === 0) return [];
+  return [
+    {
+      name: 'forward',
+      ...base('forward', 0, 'filter'),
+      rules: ranges.map((prefix) => rule(equals(terms.destination, prefixLiteral(prefix)), isStray, DROP)),
+    },
   ];
 }
 
