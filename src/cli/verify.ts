@@ -50,7 +50,7 @@ async function verifyLab(name: string, progress: ProgressLine): Promise<VerifyRe
 }
 
 function verifySnapshot(directory: string, progress: ProgressLine): VerifyReport {
-  const { hosts, cluster } = readSnapshot(new SnapshotDirectory(directory));
+  const { hosts, cluster, paths, askedPorts } = readSnapshot(new SnapshotDirectory(directory));
   progress.show({ stage: 'hosts read', done: hosts.length, total: hosts.length });
-  return verifyHosts(hosts, cluster === undefined ? {} : { cluster });
+  return verifyHosts(hosts, { ...(cluster !== undefined && { cluster }), paths, askedPorts });
 }

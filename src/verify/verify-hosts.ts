@@ -1,22 +1,34 @@
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { HostState } from '../host/network-state.ts';
+import type { AskedPort } from './asked-port.ts';
 import { explainBreach } from './cause/explain-breach.ts';
 import { findNotes } from './cause/find-notes.ts';
+import type { DeclaredPath } from './declared-path.ts';
 import { type FabricRoute, SiteMap } from './model/site.ts';
 import { proveRules } from './proof/prove-rules.ts';
-import type { Note, VerifyReport } from './report.ts';
+import { provePath } from './prove-path.ts';
+import { type Note, reportOf, type VerifyReport } from './report.ts';
 
 export interface VerifyHostsOptions {
   /** What the cluster's API says, where that is known. */
   readonly cluster?: ClusterState;
   readonly fabric?: readonly FabricRoute[];
+  /** Ports of hosts that are led elsewhere since somebody asked for it. */
+  readonly askedPorts?: readonly AskedPort[];
+  /** Ways that are to be there beside the rules. */
+  readonly paths?: readonly DeclaredPath[];
 }
 
 /** Proves the three rules for hosts whose state is known, with causes and remedies, and notes what else is wrong with them. */
 export function verifyHosts(hosts: readonly HostState[], options: VerifyHostsOptions = {}): VerifyReport {
-  const report = proveRules(hosts, { ...options, explain: explainBreach });
-  const causes = report.rules.flatMap(({ violations }) => violations.map(({ cause }) => cause));
-  const notes = findNotes(new SiteMap(hosts, options.fabric)).filter((note) => !isTold(note, causes));
+  const proof = proveRules(hosts, { ...options, explain: explainBreach });
+  const map = new SiteMap(hosts, options.fabric);
+  const report = reportOf(
+    proof.rules,
+    (options.paths ?? []).map((path) => provePath(path, map)),
+  );
+  const causes = proof.rules.flatMap(({ violations }) => violations.map(({ cause }) => cause));
+  const notes = findNotes(map).filter((note) => !isTold(note, causes));
   return notes.length === 0 ? report : { ...report, notes };
 }
 

@@ -53,6 +53,8 @@ export function covers(literal: Literal, value: Value): Answer {
 interface ElementIndex<Element> {
   readonly exact: ReadonlyMap<string, Element>;
   readonly others: readonly Element[];
+  /** By part of the key: the values that exact elements have there. */
+  readonly columns: readonly ReadonlySet<Value>[];
 }
 
 const INDEXES = new WeakMap<readonly SetElement[], ElementIndex<SetElement>>();
@@ -71,13 +73,21 @@ function indexOf(elements: readonly SetElement[]): ElementIndex<SetElement> {
   if (known !== undefined) return known;
   const exact = new Map<string, SetElement>();
   const others: SetElement[] = [];
+  const columns: Set<Value>[] = [];
   for (const element of elements) {
     const wild = element.key.some((literal) => literal.kind === 'name' && literal.name.endsWith('*'));
-    const key = wild ? undefined : keyOfValues(element.key.map(valueOfLiteral));
+    const values = element.key.map(valueOfLiteral);
+    const key = wild ? undefined : keyOfValues(values);
     if (key === undefined) others.push(element);
-    else exact.set(key, element);
+    else {
+      exact.set(key, element);
+      for (const [part, value] of values.entries()) {
+        const column = columns[part] ?? new Set();
+        columns[part] = column.add(value);
+      }
+    }
   }
-  const index = { exact, others };
+  const index = { exact, others, columns };
   INDEXES.set(elements, index);
   return index;
 }
@@ -89,12 +99,12 @@ export function findElement<Element extends SetElement | MapElement>(
 ): Element | undefined | typeof UNKNOWN;
 export function findElement(elements: readonly SetElement[], values: Values): SetElement | undefined | typeof UNKNOWN {
   if (elements.length === 0 || values.includes(ABSENT)) return undefined;
-  const { exact, others } = indexOf(elements);
+  const { exact, others, columns } = indexOf(elements);
   const key = keyOfValues(values);
-  if (key === undefined) return UNKNOWN;
-  const found = exact.get(key);
+  const found = key === undefined ? undefined : exact.get(key);
   if (found !== undefined) return found;
-  let doubtful = false;
+  // one part that no element has is enough, whatever the unknown ones are
+  let doubtful = key === undefined && values.every((value, part) => value === UNKNOWN || columns[part]?.has(value));
   for (const element of others) {
     const answer = coversAll(element.key, values);
     if (answer === true) return element;

@@ -1,5 +1,6 @@
 import type { ClusterState } from '../../cluster/cluster-state.ts';
 import type { HostState } from '../../host/network-state.ts';
+import { type AskedPort, nodePorts } from '../asked-port.ts';
 import { explainBreach } from '../cause/explain-breach.ts';
 import type { Explanation } from '../cause/explanation.ts';
 import type { Evidence } from '../evidence.ts';
@@ -8,6 +9,7 @@ import { Walk } from '../model/walk.ts';
 import { RULE_NAMES, type UnknownFact, type VerifyReport } from '../report.ts';
 import { type AskSetting, askPeers } from './ask-peers.ts';
 import { groupPeers } from './group-peers.ts';
+import { judgedBoxes } from './judged-boxes.ts';
 import { Landmarks } from './landmarks.ts';
 import { findParticipants } from './participant.ts';
 import type { Peers } from './peers.ts';
@@ -19,6 +21,8 @@ export interface ProofOptions {
   readonly fabric?: readonly FabricRoute[];
   /** What the cluster's API says; without it the namespaces tell who is a pod, and uplinks a node's addresses. */
   readonly cluster?: ClusterState;
+  /** Ports of hosts that are led elsewhere since somebody asked for it, beside the node ports of the cluster's services. */
+  readonly askedPorts?: readonly AskedPort[];
   /** Tells the cause of a breach; `explainBreach` unless given. */
   readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
 }
@@ -34,16 +38,17 @@ export interface ProofScene {
 
 export function proofScene(
   hosts: readonly HostState[],
-  { fabric, cluster }: Pick<ProofOptions, 'fabric' | 'cluster'>,
+  { fabric, cluster, askedPorts = [] }: Pick<ProofOptions, 'fabric' | 'cluster' | 'askedPorts'>,
 ): ProofScene {
   const map = new SiteMap(hosts, fabric);
+  const asked = [...(cluster === undefined ? [] : nodePorts(cluster)), ...askedPorts];
   const { all, unknown } = findParticipants(map, cluster);
   const { groups, own } = groupPeers(all, map);
   const setting: AskSetting = {
     walk: new Walk(map),
     landmarks: new Landmarks(own),
     withSctp: false,
-    judged: (box) => [box],
+    judged: (box, to, family) => (to.kind === 'node' ? judgedBoxes(box, asked, family) : [box]),
   };
   return { map, groups, unknown, setting };
 }

@@ -4,7 +4,9 @@ import type { ClusterState } from '../../cluster/cluster-state.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { DUMP_FILES, type DumpFile, parseNetworkState } from '../../host/dump/parse-network-state.ts';
 import type { HostState, NamespaceState, NetworkState } from '../../host/network-state.ts';
+import type { AskedPort } from '../asked-port.ts';
 import type { DeclaredPath } from '../declared-path.ts';
+import { hostPortsOf } from './host-ports.ts';
 import { parseClusterObjects } from './parse-cluster-objects.ts';
 
 /** The files of a snapshot by their paths in it, parted by `/`: a Map is one. */
@@ -19,6 +21,8 @@ export interface Snapshot {
   readonly cluster?: ClusterState;
   /** Ways that cluster.json declares to be there beside the rules. */
   readonly paths: readonly DeclaredPath[];
+  /** Ports of hosts that lead to pods: the host ports that pods ask for. */
+  readonly askedPorts: readonly AskedPort[];
 }
 
 const CLUSTER_FILE = 'cluster.json';
@@ -47,7 +51,13 @@ export function readSnapshot(files: SnapshotFiles): Snapshot {
           ),
       };
     });
-  if (hosts.length > 0) return { hosts, ...(cluster !== undefined && { cluster }), paths: objects?.paths ?? [] };
+  if (hosts.length > 0)
+    return {
+      hosts,
+      ...(cluster !== undefined && { cluster }),
+      paths: objects?.paths ?? [],
+      askedPorts: hostPortsOf(objects ?? {}),
+    };
   throw new FlatnetError({
     operation: 'read snapshot',
     code: 'invalid',
