@@ -2,7 +2,7 @@
  * Measures Flatnet beside what it is compared with, in one run and turn about, and prints what came of it. Nothing is
  * asserted: figures of a busy machine are no verdict.
  *
- *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [services] [service-traffic]
+ *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [services]
  *
  * All of it runs in namespaces of its own, and nothing is left behind.
  */
@@ -15,7 +15,6 @@ import { formatFigures } from './figure-table.ts';
 import { measureFootprint } from './footprint-figures.ts';
 import { measurePlanning } from './planning-figures.ts';
 import { measureServices } from './service-figures.ts';
-import { measureServiceTraffic } from './service-traffic-figures.ts';
 import { measureWire } from './wire-figures.ts';
 
 const INSIDE = 'FLATNET_BENCH_NAMESPACE';
@@ -28,7 +27,6 @@ const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> 
   footprint: measureFootprint,
   planning: measurePlanning,
   services: measureServices,
-  'service-traffic': measureServiceTraffic,
 };
 
 async function main(): Promise<void> {

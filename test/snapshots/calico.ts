@@ -8,6 +8,8 @@ export interface CalicoOptions {
   readonly network: 'bgp' | 'vxlan';
   /** What isn't masqueraded: `IPPoolsOnly`, which is the default and hides pods from the hosts, or `IPPoolsAndHostIPs`. */
   readonly exclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
+  /** What becomes of packets that pods encapsulate themselves (`allowVXLANPacketsFromWorkloads` and its like). */
+  readonly encapsulation: 'dropped' | 'allowed';
   readonly services?: readonly ServiceSpec[];
 }
 
@@ -21,7 +23,7 @@ const ALL_MARKS = '0x0/0xf0000';
 export class CalicoCluster extends ClusterDump {
   readonly #tables: readonly IptablesDump[];
 
-  constructor({ network, exclusions, services = [] }: CalicoOptions) {
+  constructor({ network, exclusions, encapsulation, services = [] }: CalicoOptions) {
     const hosts = newHosts(2);
     super(hosts, services);
     this.#tables = hosts.map((host) => {
@@ -31,7 +33,7 @@ export class CalicoCluster extends ClusterDump {
       addRaw(tables);
       addMangle(tables);
       addNat(tables, network, exclusions);
-      addFilter(tables, host, network);
+      addFilter(tables, host, { network, encapsulation });
       addKubeProxy(tables, services);
       host.root.iptables(tables);
       host.root.text('ipset-save.txt', sets(host, hosts));
@@ -166,7 +168,11 @@ function addNat(
     );
 }
 
-function addFilter(tables: IptablesDump, host: HostDump, network: CalicoOptions['network']): void {
+function addFilter(
+  tables: IptablesDump,
+  host: HostDump,
+  { network, encapsulation }: Pick<CalicoOptions, 'network' | 'encapsulation'>,
+): void {
   tables.chains('filter', 'cali-cidr-block', 'cali-from-hep-forward', 'cali-to-hep-forward');
   tables.chains('filter', 'cali-from-host-endpoint', 'cali-to-host-endpoint');
   const vxlan = (rule: string) => (network === 'vxlan' ? [rule] : []);
@@ -205,7 +211,7 @@ function addFilter(tables: IptablesDump, host: HostDump, network: CalicoOptions[
     `cali-wl-to-host ${note()} -j cali-from-wl-dispatch`,
     `cali-wl-to-host ${note('Configured DefaultEndpointToHostAction')} -j ACCEPT`,
   );
-  for (const order of host.pods.keys()) addWorkload(tables, podDevice('cali', host, order));
+  for (const order of host.pods.keys()) addWorkload(tables, podDevice('cali', host, order), encapsulation);
   tables.add(
     'filter',
     `cali-from-wl-dispatch ${note('Unknown interface')} -j DROP`,
@@ -219,7 +225,7 @@ function addFilter(tables: IptablesDump, host: HostDump, network: CalicoOptions[
 }
 
 /** What a pod may send (`fw`) and get (`tw`), by the profiles of its namespace and its service account. */
-function addWorkload(tables: IptablesDump, device: string): void {
+function addWorkload(tables: IptablesDump, device: string, encapsulation: CalicoOptions['encapsulation']): void {
   tables.add(
     'filter',
     `cali-from-wl-dispatch -i ${device} ${note()} -g cali-fw-${device}`,
@@ -239,7 +245,7 @@ function addWorkload(tables: IptablesDump, device: string): void {
       `${chain} ${note()} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
       `${chain} ${note()} -m conntrack --ctstate INVALID -j DROP`,
       `${chain} ${note()} -j MARK --set-xmark 0x0/0x10000`,
-      ...(kind === 'fw' ? encapsulated : []),
+      ...(kind === 'fw' && encapsulation === 'dropped' ? encapsulated : []),
       `${chain} ${note()} -j cali-${profile}-kns.default`,
       `${chain} ${note('Return if profile accepted')} -m mark --mark ${ACCEPTED} -j RETURN`,
       `${chain} ${note()} -j cali-${profile}-ksa.default.default`,

@@ -11,10 +11,9 @@ export interface DockerOptions {
   readonly admitted: boolean;
   /** From 28 on another layout, which lets nobody but the bridge reach containers by their addresses. */
   readonly release: 27 | 28;
+  /** A port of host 0 that its container's port 80 is published as. */
+  readonly published?: number;
 }
-
-/** The port of host 0 that is published as its first container's port 80. */
-export const PUBLISHED_PORT = 43210;
 
 /** Three hosts with Docker's own bridge each, and routes between them that somebody made by hand. */
 export class DockerCluster extends ClusterDump {
@@ -46,6 +45,7 @@ export class DockerCluster extends ClusterDump {
 
 function addRules(tables: IptablesDump, host: HostDump, options: DockerOptions): void {
   const { ranges, masquerade, admitted, release } = options;
+  const published = host.number === 0 ? options.published : undefined;
   const range = ranges === 'own' ? `10.244.${host.number}.0/24` : '172.17.0.0/16';
   const container = host.pods[0]?.address ?? '';
   tables.policy('filter', 'FORWARD', 'DROP');
@@ -53,15 +53,15 @@ function addRules(tables: IptablesDump, host: HostDump, options: DockerOptions):
   tables.add('nat', 'OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER');
   if (masquerade) tables.add('nat', `POSTROUTING -s ${range} ! -o docker0 -j MASQUERADE`);
   tables.add('nat', 'DOCKER -i docker0 -j RETURN');
-  if (host.number === 0)
+  if (published !== undefined)
     tables.add(
       'nat',
       `POSTROUTING -s ${container}/32 -d ${container}/32 -p tcp -m tcp --dport 80 -j MASQUERADE`,
-      `DOCKER ! -i docker0 -p tcp -m tcp --dport ${PUBLISHED_PORT} -j DNAT --to-destination ${container}:80`,
+      `DOCKER ! -i docker0 -p tcp -m tcp --dport ${published} -j DNAT --to-destination ${container}:80`,
     );
   addForwarding(tables, release);
   tables.chains('filter', 'DOCKER');
-  if (host.number === 0)
+  if (published !== undefined)
     tables.add('filter', `DOCKER -d ${container}/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT`);
   if (release === 28) {
     tables.add('filter', 'DOCKER ! -i docker0 -o docker0 -j DROP');

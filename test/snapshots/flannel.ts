@@ -15,6 +15,7 @@ export interface FlannelOptions {
    * inside the cluster.
    */
   readonly masquerade: 'flanneld' | 'ip-masq-agent';
+  readonly hosts?: number;
   readonly clients?: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -25,8 +26,8 @@ export class FlannelCluster extends ClusterDump {
   /** Of each host, by its number. */
   readonly tables: readonly IptablesDump[];
 
-  constructor({ proxy, services = [], masquerade, clients }: FlannelOptions) {
-    const hosts = newHosts(2);
+  constructor({ proxy, services = [], masquerade, clients, hosts: count = 2 }: FlannelOptions) {
+    const hosts = newHosts(count);
     super(hosts, services);
     this.tables = hosts.map((host) => {
       flannelTunnel(host, hosts);

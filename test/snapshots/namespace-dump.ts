@@ -17,6 +17,8 @@ export interface LinkOptions {
   readonly xdp?: number;
 }
 
+const EMPTY_RULESET = '{"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}}]}\n';
+
 interface Row {
   readonly [field: string]: unknown;
 }
@@ -173,7 +175,8 @@ export class NamespaceDump {
       ['sysctl.txt', [...this.#sysctls].map(([key, value]) => `${key} = ${value}\n`).join('')],
       ['tc.txt', this.#links.map(({ ifname }) => `qdisc noqueue 0: dev ${ifname} root refcnt 2\n`).join('')],
       ['bpf.txt', 'xdp:\n\ntc:\n\nflow_dissector:\n\nnetfilter:\n\n'],
-      ['nft.json', '{"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}}]}\n'],
+      // where rules are given as text, nft is one that was built without JSON
+      ...(this.#texts.has('nft.txt') ? [] : ([['nft.json', EMPTY_RULESET]] as const)),
       ['nft.txt', ''],
       ['iptables-save.txt', this.#iptables.map((dump) => dump.text()).join('')],
       ['ip6tables-save.txt', ''],

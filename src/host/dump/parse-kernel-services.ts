@@ -4,20 +4,27 @@ const PROGRAM = 'what a program does to packets is not modelled';
 
 /**
  * The eBPF programs on packets' ways that `bpftool net` and `bpftool cgroup tree` list:
- * `eth0(2) tcx/ingress cil_from_netdev prog_id 7`, `7 cgroup_inet4_connect multi cil_sock4_connect`.
+ * `eth0(2) tcx/ingress cil_from_netdev prog_id 7`, `7 cgroup_inet4_connect multi cil_sock4_connect`. Those of a single service of the
+ * host, which systemd attaches to sort out what the service itself sends, are on no packet's way between nodes and pods.
  */
 export function parsePrograms(text: string): readonly Unknown[] {
   const found = new Set<string>();
+  let group = '';
   for (const line of text.split('\n')) {
     const [, device, hook, program] = /^(\S+?)\(\d+\) (\S+) (\S+)?.*id \d+/.exec(line) ?? [];
-    if (device !== undefined) found.add(`eBPF program ${program ?? ''} (${hook}) on ${device}`);
+    // as tc calls them
+    if (device !== undefined)
+      found.add(`eBPF program ${program ?? ''} (${hook?.replace('clsact/', 'tc ')}) on ${device}`);
+    if (line.startsWith('/')) group = line.trim();
     const [, attached, name] =
       /^\s*\d+\s+(cgroup_(?:inet[46]_connect|udp[46]_sendmsg|inet_(?:in|e)gress))\s+(?:multi\s+)?(\S+)/.exec(line) ??
       [];
-    if (attached !== undefined) found.add(`eBPF program ${name ?? ''} (${attached})`);
+    if (attached !== undefined && !SERVICE_GROUP.test(group)) found.add(`eBPF program ${name ?? ''} (${attached})`);
   }
   return [...found].map((what) => ({ what, why: PROGRAM }));
 }
+
+const SERVICE_GROUP = /\/system\.slice\/(?:.*\/)?[^/]+\.service(?:\/|$)/;
 
 /** The services of the kernel's own load balancer, as `ipvsadm -Sn` or /proc/net/ip_vs lists them. */
 export function parseVirtualServers(text: string): readonly Unknown[] {

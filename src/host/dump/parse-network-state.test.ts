@@ -205,6 +205,45 @@ ${filterHeading('eth0', 'egress')}
     });
   });
 
+  it('misses a dump that most hosts do without only where another one says that it would tell more', () => {
+    const link = (ifname: string, rest: object = {}) =>
+      JSON.stringify([{ ifindex: 2, ifname, flags: ['UP'], mtu: 1500, promiscuity: 0, link_type: 'ether', ...rest }]);
+    const rules = (line: string) => `*filter\n:CILIUM_INPUT - [0:0]\n:X - [0:0]\n${line}\nCOMMIT\n`;
+    const programs = 'eBPF programs: bpf.txt is missing, and';
+    assert.deepEqual(unknownOf({ 'link.json': link('nk0', { linkinfo: { info_kind: 'netkit' } }) }), [
+      `${programs} nk0 is a netkit device`,
+    ]);
+    assert.deepEqual(unknownOf({ 'link.json': link('eth0', { xdp: { mode: 1 } }) }), [
+      'eBPF program (XDP) on eth0: what a program does to packets is not modelled',
+      `${programs} link.json shows a program at a driver (XDP)`,
+    ]);
+    const filter = `${filterHeading('eth0', 'egress')}\nfilter protocol all pref 1 bpf chain 0 handle 0x1 x direct-action id 1\n`;
+    assert.deepEqual(unknownOf({ 'tc.txt': filter }), [
+      'eBPF program x (tc egress) on eth0: what it does to packets is not modelled',
+      `${programs} tc.txt shows programs`,
+    ]);
+    assert.deepEqual(unknownOf({ 'iptables-save.txt': rules('') }), [`${programs} rules of Cilium are there`]);
+    assert.deepEqual(unknownOf({ 'iptables-save.txt': rules(''), 'bpf.txt': '' }), []);
+    assert.deepEqual(unknownOf({ 'link.json': link('kube-ipvs0', { linkinfo: { info_kind: 'dummy' } }) }), [
+      'IPVS services: ip_vs.txt is missing, and kube-ipvs0 is there',
+    ]);
+    const asking = rules('-A X -m set --match-set pods src -j ACCEPT').replace(':CILIUM_INPUT - [0:0]\n', '');
+    assert.deepEqual(unknownOf({ 'iptables-save.txt': asking }), [
+      'IP sets: ipset-save.txt is missing, and rules ask for the set pods',
+    ]);
+    assert.deepEqual(unknownOf({ 'iptables-save.txt': asking, 'ipset-save.txt': '' }), []);
+  });
+
+  it('passes over programs that watch over a single service of the host', () => {
+    const tree = (group: string) =>
+      `CgroupPath\nID       AttachType      AttachFlags     Name\n${group}\n    9        cgroup_inet_egress multi           sd_fw_egress\n`;
+    assert.deepEqual(unknownOf({ 'bpf.txt': tree('/sys/fs/cgroup/system.slice/systemd-udevd.service') }), []);
+    for (const group of ['/sys/fs/cgroup', '/sys/fs/cgroup/kubepods.slice', '/sys/fs/cgroup/system.slice'])
+      assert.deepEqual(unknownOf({ 'bpf.txt': tree(group) }), [
+        'eBPF program sd_fw_egress (cgroup_inet_egress): what a program does to packets is not modelled',
+      ]);
+  });
+
   it('tells where links were listed without details, and what controls a tunnel', () => {
     const plain = {
       ifindex: 2,
@@ -279,6 +318,17 @@ table inet own {
       'legacy iptables tables (IPv4): iptables-save.txt has none of them: Warning: iptables-legacy tables present, use iptables-legacy-save to see them',
     ]);
     assert.deepEqual(unknownOf({ 'iptables-save.txt': LEGACY + warning }), []);
+  });
+
+  it('has the tables of both of nft’s listings, each once', () => {
+    const json = '{"nftables":[{"table":{"family":"ip","name":"a"}},{"table":{"family":"ip","name":"nat"}}]}';
+    const text = 'table ip nat {\n}\ntable inet b {\n}\n';
+    const nat = NF_TABLES.replace('*filter\n:FORWARD', '*nat\n:PREROUTING').replace(/-A .*\n/, '');
+    assert.deepEqual(namesOf({ 'nft.json': json, 'nft.txt': text, 'iptables-save.txt': nat }), [
+      'ip a',
+      'ip nat',
+      'inet b',
+    ]);
   });
 
   it('takes of each rule the listing that knows more of it', () => {

@@ -2,6 +2,7 @@ import type { Family } from '../../address/family.ts';
 import type { NetworkState, Unknown } from '../network-state.ts';
 import { forwardingTable, neighbourTable, routeTable } from '../state-table.ts';
 import type { Dump } from './dump-rows.ts';
+import { missedDumps } from './missed-dumps.ts';
 import { TableNumbers } from './number-name.ts';
 import { parseAddresses } from './parse-addresses.ts';
 import { parsePrograms, parseVirtualServers } from './parse-kernel-services.ts';
@@ -69,8 +70,9 @@ export function parseNetworkState(read: (file: DumpFile) => string | undefined):
     ip6tables: read('ip6tables-save.txt'),
     ipset: read('ipset-save.txt'),
   });
+  const links = rowsOf('link.json', parseLinks);
   return {
-    links: rowsOf('link.json', parseLinks),
+    links,
     addresses: rowsOf('addr.json', parseAddresses),
     routes: routeTable([...routesOf(4), ...routesOf(6)]),
     rules: [...rulesOf(4), ...rulesOf(6)],
@@ -82,11 +84,17 @@ export function parseNetworkState(read: (file: DumpFile) => string | undefined):
     sysctls: parseSysctls(sysctls ?? ''),
     queueDisciplines: rowsOf('tc.txt', parseTrafficControl),
     ruleset: rules.ruleset,
-    unknown: [
+    unknown: distinct([
       ...unknown,
       ...rules.unknown,
       ...parsePrograms(read('bpf.txt') ?? ''),
       ...parseVirtualServers(read('ip_vs.txt') ?? ''),
-    ],
+      ...missedDumps(read, links),
+    ]),
   };
+}
+
+/** tc and bpftool both tell of some programs. */
+function distinct(unknown: readonly Unknown[]): readonly Unknown[] {
+  return [...new Map(unknown.toReversed().map((one) => [one.what, one])).values()].toReversed();
 }

@@ -80,7 +80,9 @@ function betterKnown(json: Ruleset, text: Ruleset): Ruleset {
       }),
     };
   });
-  return { tables };
+  // taken one after the other, either may have a table that the other has not
+  const known = new Set(json.tables.map(keyOf));
+  return { tables: [...tables, ...text.tables.filter((table) => !known.has(keyOf(table)))] };
 }
 
 function betterRule(rule: Rule, other: Rule | undefined): Rule {

@@ -29,6 +29,8 @@ export function explainDrop(
   ends: { readonly source: Prefix; readonly destination: Prefix },
 ): Explanation {
   const maker = by.kind === 'policy' ? policyMaker(by.table) : ruleMaker(by.table, by.chain, formatStepRule(by));
+  const special = by.kind === 'policy' ? undefined : SPECIAL.find(({ rule }) => rule.test(formatStepRule(by)));
+  if (special !== undefined) return { ...special.explanation, responsible: responsibleRule(site, by) };
   const shown = reason.bridgedBy === undefined ? '' : ' (br_netfilter shows it what a bridge passes on)';
   return {
     cause: `${subject(by, maker, reason)}${shown}`,
@@ -36,6 +38,24 @@ export function explainDrop(
     remedy: remedyFor(by, maker, ends),
   };
 }
+
+/** Rules that a setting of their program's does away with. */
+const SPECIAL: readonly { readonly rule: RegExp; readonly explanation: Explanation }[] = [
+  {
+    rule: /Drop (?:VXLAN|IPinIP) encapped packets originating in/,
+    explanation: {
+      cause: 'Calico drops what pods encapsulate themselves',
+      remedy: 'set allowVXLANPacketsFromWorkloads and allowIPIPPacketsFromWorkloads to true in the FelixConfiguration',
+    },
+  },
+  {
+    rule: /^-A PREROUTING -d \S+ ! -i (?:docker0|br-[0-9a-f]{12}) -j DROP$/,
+    explanation: {
+      cause: 'Docker lets nobody but its bridge send to containers',
+      remedy: `"allow-direct-routing": true in /etc/docker/daemon.json, or for one network com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected`,
+    },
+  },
+];
 
 function verb({ with: how }: RuleReason): string {
   return how === undefined ? 'dropped' : 'rejected';
