@@ -11,7 +11,6 @@ import { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import type { AgentLogger } from './agent-logger.ts';
-import { MemoryRelease } from './agent-memory.ts';
 import { AgentPodNetwork } from './agent-pod-network.ts';
 import { watchChanges } from './change-watch.ts';
 import { ClusterWatch } from './cluster-watch.ts';
@@ -21,7 +20,7 @@ import { startHealthServer } from './health-server.ts';
 import { HostKernel } from './host-kernel.ts';
 import { dropServiceRules, IptablesServiceReconciler } from './iptables-service-reconciler.ts';
 import { MasqueradeFile } from './masquerade-file.ts';
-import { keepMemoryTrimmed } from './memory-trimmer.ts';
+import { MemoryTrimmer } from './memory-trimmer.ts';
 import { AgentMetrics } from './metrics.ts';
 import { NETWORK_NAME, publishNetwork } from './network-publication.ts';
 import { NodeAnnouncer } from './node-announcer.ts';
@@ -93,6 +92,7 @@ class Agent {
   readonly #announcer: NodeAnnouncer;
   readonly #network: AgentPodNetwork;
   readonly #lifecycle: AttachmentLifecycle;
+  readonly #memory: MemoryTrimmer;
   readonly #loop: ReconcileLoop;
   readonly #serviceLoop: ReconcileLoop;
   /** When a reconciliation last ended, in milliseconds since the epoch. */
@@ -126,7 +126,7 @@ class Agent {
       clock,
       signal,
     });
-    const memory = new MemoryRelease(clock, signal);
+    this.#memory = new MemoryTrimmer({ clock, signal });
     const onServiceChange = () => this.#serviceLoop.trigger('services');
     this.#cluster = new ClusterWatch({ ...common, remembered: this.#recall(), onChange, onServiceChange });
     const Services = configuration.serviceMode === 'iptables' ? IptablesServiceReconciler : ServiceReconciler;
@@ -136,7 +136,7 @@ class Agent {
       configuration,
       cluster: this.#cluster,
       attachments: () => this.#attached(),
-      onLoad: () => memory.request(),
+      onLoad: () => this.#memory.expectLeftovers(),
       onPlanned: (services) => this.#serviceHealth.follow(services),
     });
     this.#serviceHealth = new ServiceHealthServers((error) => this.#warn(error));
@@ -223,9 +223,8 @@ class Agent {
     };
     const tables = watchTables({ kernel: this.#kernel, onChange, clock: this.#options.clock, signal });
     using _health = this.#serviceHealth;
-    const memory = keepMemoryTrimmed({ clock: this.#options.clock, signal });
     const loops = [this.#loop.run(), this.#serviceLoop.run()];
-    await Promise.all([...loops, this.#masquerade.watch(), this.#cluster.finished(), tables, memory]);
+    await Promise.all([...loops, this.#masquerade.watch(), this.#cluster.finished(), tables, this.#memory.run()]);
     await this.#announcer.settled();
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock } from '../kube/manual-clock.ts';
-import { keepMemoryTrimmed } from './memory-trimmer.ts';
+import { MemoryTrimmer } from './memory-trimmer.ts';
 
 /** And lets whoever is woken go on. */
 async function advance(clock: ManualClock, milliseconds: number): Promise<void> {
@@ -9,7 +9,7 @@ async function advance(clock: ManualClock, milliseconds: number): Promise<void> 
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('keepMemoryTrimmed', () => {
+describe('MemoryTrimmer', () => {
   it('trims once the agent has settled, and again when it has grown', async () => {
     const clock = new ManualClock();
     const stop = new AbortController();
@@ -19,7 +19,7 @@ describe('keepMemoryTrimmed', () => {
       trims++;
       bytes = 45e6;
     };
-    const ended = keepMemoryTrimmed({ clock, signal: stop.signal, resident: () => bytes, trim });
+    const ended = new MemoryTrimmer({ clock, signal: stop.signal, resident: () => bytes, trim }).run();
     await advance(clock, 39_999);
     assert.equal(trims, 0);
     await advance(clock, 1);
@@ -31,6 +31,30 @@ describe('keepMemoryTrimmed', () => {
     await advance(clock, 119_999);
     assert.equal(trims, 1);
     await advance(clock, 1);
+    assert.equal(trims, 2);
+    stop.abort();
+    await ended;
+  });
+
+  it('waits until a load has settled', async () => {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    let bytes = 90e6;
+    let trims = 0;
+    const trim = () => trims++;
+    const trimmer = new MemoryTrimmer({ clock, signal: stop.signal, resident: () => bytes, trim });
+    const ended = trimmer.run();
+    await advance(clock, 30_000);
+    trimmer.expectLeftovers();
+    await advance(clock, 0);
+    await advance(clock, 39_999);
+    assert.equal(trims, 0);
+    await advance(clock, 1);
+    assert.equal(trims, 1);
+    bytes = 150e6;
+    trimmer.expectLeftovers();
+    await advance(clock, 0);
+    await advance(clock, 40_000);
     assert.equal(trims, 2);
     stop.abort();
     await ended;

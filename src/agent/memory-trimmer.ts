@@ -21,19 +21,47 @@ const GROWTH = 16e6;
 
 /**
  * Gives back memory that only a start or a large change of the cluster had a use for: on its own, V8 collects when it
- * next runs short, which in a process at rest is never. Resolves when the signal aborts.
+ * next runs short, which in a process at rest is never. It keeps everybody waiting, and so is done at rest alone.
  */
-export async function keepMemoryTrimmed(options: MemoryTrimmerOptions): Promise<void> {
-  const { clock, signal, resident = process.memoryUsage.rss, trim = trimMemory } = options;
-  const pause = (milliseconds: number) => clock.sleep(milliseconds, signal).catch(() => undefined);
-  let least = 0;
-  await pause(SETTLING);
-  for (let next = FIRST_PAUSE; !signal.aborted; next = Math.min(next * 2, LONGEST_PAUSE)) {
-    if (resident() >= least + GROWTH) {
-      trim();
-      least = resident();
+export class MemoryTrimmer {
+  readonly #options: MemoryTrimmerOptions;
+  #loaded = new AbortController();
+
+  constructor(options: MemoryTrimmerOptions) {
+    this.#options = options;
+  }
+
+  /** Tells of a large change: what it leaves behind is looked for once it has settled. */
+  expectLeftovers(): void {
+    this.#loaded.abort();
+  }
+
+  /** Resolves when the signal aborts. */
+  async run(): Promise<void> {
+    const { signal, resident = process.memoryUsage.rss, trim = trimMemory } = this.#options;
+    let least = 0;
+    let next = SETTLING;
+    while (!signal.aborted) {
+      if (!(await this.#pause(next))) {
+        next = SETTLING;
+        continue;
+      }
+      if (resident() >= least + GROWTH) {
+        trim();
+        least = resident();
+      }
+      next = next === SETTLING ? FIRST_PAUSE : Math.min(next * 2, LONGEST_PAUSE);
     }
-    await pause(next);
+  }
+
+  /** False where a load has cut it short, or the end of all. */
+  async #pause(milliseconds: number): Promise<boolean> {
+    const { clock, signal } = this.#options;
+    this.#loaded = new AbortController();
+    return await clock.sleep(milliseconds, AbortSignal.any([signal, this.#loaded.signal])).then(
+      () => true,
+      () => false,
+    );
   }
 }
 
