@@ -37,6 +37,7 @@ export class HostKernel implements AsyncDisposable {
   readonly #session: RulesetSession;
   readonly #flows: FlowTable;
   readonly #reaper: LinkReaper;
+  #foreignTableChanges = 0;
   /** As it was last read, and still is as long as nobody has changed anything but the tables of services. */
   #ruleset: { readonly generation: number; readonly ruleset: Ruleset } | undefined;
 
@@ -119,9 +120,18 @@ export class HostKernel implements AsyncDisposable {
     return found?.chains.some(({ name }) => name === chain) ?? false;
   }
 
-  /** Whether somebody else has changed any table of nf_tables since this was last asked. @throws FlatnetError `unavailable` during a load */
-  tablesChangedByOthers(): boolean {
-    return this.#session.changedByOthers();
+  /**
+   * How often others have been found to have changed tables of nf_tables: more than whoever asks was told the last time
+   * where they have since. @throws FlatnetError `unavailable` during a load
+   */
+  countForeignTableChanges(): number {
+    if (this.#session.changedByOthers()) this.#foreignTableChanges++;
+    return this.#foreignTableChanges;
+  }
+
+  /** What has changed in tables up to now counts as our own doing, though it came by another socket. */
+  disregardTableChanges(): void {
+    this.#session.changedByOthers();
   }
 
   /** Applies changes in their order, going on after an error. */

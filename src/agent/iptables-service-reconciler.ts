@@ -24,7 +24,8 @@ import { deleteStaleFlows } from './stale-flow-deletion.ts';
 type ServiceChange = readonly [string, PlannedService | undefined];
 
 export interface IptablesServiceReconcilerOptions extends ServiceReconcilerOptions {
-  readonly kernel: ServiceReconcilerOptions['kernel'] & Pick<HostKernel, 'tablesChangedByOthers'>;
+  readonly kernel: ServiceReconcilerOptions['kernel'] &
+    Pick<HostKernel, 'countForeignTableChanges' | 'disregardTableChanges'>;
 }
 
 const NO_RULES: IptablesRuleset = { tables: [] };
@@ -42,6 +43,8 @@ export class IptablesServiceReconciler {
   #loaded: Readonly<Record<Family, IptablesRuleset>> | undefined;
   #plan: ServicePlan | undefined;
   #untilRead = READ_EVERY;
+  /** Changes of others that are known already. */
+  #foreignChanges = 0;
 
   constructor(options: IptablesServiceReconcilerOptions) {
     this.#options = options;
@@ -120,7 +123,10 @@ export class IptablesServiceReconciler {
 
   #tablesChanged(): boolean {
     try {
-      return this.#options.kernel.tablesChangedByOthers();
+      const count = this.#options.kernel.countForeignTableChanges();
+      const changed = count > this.#foreignChanges;
+      this.#foreignChanges = count;
+      return changed;
     } catch (error) {
       // a load is under way on the socket
       if (isFlatnetError(error, 'unavailable')) return true;
@@ -139,8 +145,8 @@ export class IptablesServiceReconciler {
     this.#loaded = undefined;
     if (loaded === undefined) this.#untilRead = READ_EVERY;
     for (const family of FAMILIES) await bring(family, loaded?.[family], desired[family]);
-    // What iptables-restore has changed counts as others' doing, and is known.
-    this.#tablesChanged();
+    // What iptables-restore has changed would count as others' doing.
+    kernel.disregardTableChanges();
     this.#loaded = desired;
     kernel.applySysctls(serviceSysctls(plan.surroundings));
     const before = this.#plan?.services ?? new Map<string, PlannedService>();

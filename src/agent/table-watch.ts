@@ -3,7 +3,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { HostKernel } from './host-kernel.ts';
 
 export interface TableWatchOptions {
-  readonly kernel: Pick<HostKernel, 'tablesChangedByOthers' | 'protectsTables'>;
+  readonly kernel: Pick<HostKernel, 'countForeignTableChanges' | 'protectsTables'>;
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -20,19 +20,22 @@ const INTERVALS = { protected: 5_000, unprotected: 1_000 } as const;
  * It asks from time to time; see RulesetSession.changedByOthers for why it doesn't listen. Resolves when the signal aborts.
  */
 export async function watchTables({ kernel, onChange, clock, signal }: TableWatchOptions): Promise<void> {
+  let known = 0;
   while (!signal.aborted) {
-    if (hasChanged(kernel)) onChange();
+    const count = countChanges(kernel) ?? known;
+    if (count > known) onChange();
+    known = count;
     const interval = kernel.protectsTables ? INTERVALS.protected : INTERVALS.unprotected;
     await clock.sleep(interval, signal).catch(() => undefined);
   }
 }
 
-function hasChanged(kernel: TableWatchOptions['kernel']): boolean {
+function countChanges(kernel: TableWatchOptions['kernel']): number | undefined {
   try {
-    return kernel.tablesChangedByOthers();
+    return kernel.countForeignTableChanges();
   } catch (error) {
     // a load is under way on the socket: the next look comes soon
-    if (isFlatnetError(error, 'unavailable')) return false;
+    if (isFlatnetError(error, 'unavailable')) return undefined;
     throw error;
   }
 }
