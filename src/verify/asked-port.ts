@@ -13,9 +13,14 @@ export interface AskedPort {
   readonly addresses?: readonly Address[];
 }
 
-/** The node ports of a cluster's services. */
+/** The node ports of a cluster's services, and their ports at addresses from outside, which may be nodes' own. */
 export function nodePorts({ services }: ClusterState): readonly AskedPort[] {
-  return [...services.values()].flatMap(({ ports }) =>
-    ports.flatMap(({ protocol, nodePort }) => (nodePort === undefined ? [] : [{ protocol, port: nodePort }])),
-  );
+  return [...services.values()].flatMap(({ ports, healthCheckNodePort, externalAddresses, loadBalancer }) => {
+    const addresses = [...externalAddresses, ...loadBalancer.map(({ address }) => address)];
+    const asked = ports.flatMap(({ protocol, port, nodePort }): readonly AskedPort[] => [
+      ...(nodePort === undefined ? [] : [{ protocol, port: nodePort }]),
+      ...(addresses.length === 0 ? [] : [{ protocol, port, addresses }]),
+    ]);
+    return healthCheckNodePort === undefined ? asked : [...asked, { protocol: 'tcp', port: healthCheckNodePort }];
+  });
 }

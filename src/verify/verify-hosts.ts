@@ -1,5 +1,6 @@
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { HostState } from '../host/network-state.ts';
+import type { NetworkPolicy } from '../kube/objects/network-policy.ts';
 import type { AskedPort } from './asked-port.ts';
 import { explainBreach } from './cause/explain-breach.ts';
 import { findNotes } from './cause/find-notes.ts';
@@ -17,6 +18,8 @@ export interface VerifyHostsOptions {
   readonly askedPorts?: readonly AskedPort[];
   /** Ways that are to be there beside the rules. */
   readonly paths?: readonly DeclaredPath[];
+  /** Network policies: what they may forbid breaks no rule. */
+  readonly policies?: readonly NetworkPolicy[];
 }
 
 /** Proves the three rules for hosts whose state is known, with causes and remedies, and notes what else is wrong with them. */

@@ -15,6 +15,12 @@ export interface Observer {
   narrow(aspect: Aspect, value: bigint, to: Bounds): void;
   /** The values in its place that anybody asks for: others need not be told apart. */
   within(aspect: Aspect, value: bigint): Bounds;
+  /**
+   * Whether anybody asks for packets with another port where this one has a value; those that nobody asks for need not be told
+   * apart.
+   * @param protocol the packets' protocol; what is known of it unless given
+   */
+  asksForPort(value: bigint, other: bigint, protocol?: bigint): boolean;
   /** A constant goes into a header in place of what stood there: packets that held it already are different ones. */
   tellApart(aspect: Aspect, constant: bigint): void;
   /**

@@ -49,7 +49,10 @@ export function observeLiteral(left: Expression, value: Value, literal: Literal)
   const aspect = aspectOf(left);
   const watching = observer();
   if (watching === undefined || aspect === undefined || typeof value !== 'bigint' || watching.isOwn(literal)) return;
-  watching.narrow(aspect, value, sideOf(literalBounds(literal) ?? pointAt(value), value));
+  const bounds = literalBounds(literal) ?? pointAt(value);
+  const isUnasked = aspect === 'port' && bounds.low === bounds.high && bounds.low !== value;
+  if (isUnasked && !watching.asksForPort(value, bounds.low)) return;
+  watching.narrow(aspect, value, sideOf(bounds, value));
 }
 
 /** A value was compared with a number. */

@@ -64,10 +64,24 @@ function keepOut(
     });
   for (const element of elementsWithin(elements, within())) {
     if (element === found || watching.isOwn(element) || !mayHold(element, parts, within())) continue;
+    if (isUnasked(watching, parts, element)) continue;
     const cut = bestCut(watching, parts, element);
     if (cut !== undefined) watching.narrow(cut.aspect, cut.value, cut.to);
     else for (const { aspect, value } of parts) observePoint(aspect, value);
   }
+}
+
+/** True for an element that holds one port of which nobody asks. */
+function isUnasked(watching: Observer, parts: readonly KeyPart[], { key }: SetElement): boolean {
+  const single = (aspect: Aspect) => {
+    const literal = key[parts.findIndex((part) => part.aspect === aspect)];
+    const bounds = literal === undefined ? undefined : literalBounds(literal);
+    return bounds?.low === bounds?.high ? bounds?.low : undefined;
+  };
+  const value = parts.find(({ aspect }) => aspect === 'port')?.value;
+  const port = single('port');
+  if (typeof value !== 'bigint' || port === undefined || port === value) return false;
+  return !watching.asksForPort(value, port, single('protocol'));
 }
 
 function mayHold({ key }: SetElement, parts: readonly KeyPart[], within: readonly (Bounds | undefined)[]): boolean {

@@ -15,6 +15,7 @@ import { Landmarks } from './landmarks.ts';
 import { findParticipants, type Participant } from './participant.ts';
 import { addressIn } from './peers.ts';
 import { packetAt, protocolsOf, selectedSource } from './question.ts';
+import { Unasked } from './unasked.ts';
 
 const INTERESTING_PORTS = [1n, 22n, 53n, 79n, 80n, 81n, 1000n, 1500n, 1999n, 2000n, 8080n, 40000n, 65535n];
 
@@ -53,7 +54,13 @@ describe('askPeers', () => {
         const walk = new Walk(map);
         const { all } = findParticipants(map, undefined);
         const { groups, own } = groupPeers(all, map);
-        const setting: AskSetting = { walk, landmarks: new Landmarks(own), withSctp: true, judged: (box) => [box] };
+        const setting: AskSetting = {
+          walk,
+          landmarks: new Landmarks(own),
+          withSctp: true,
+          unasked: () => new Unasked(),
+          pardon: () => undefined,
+        };
         const groupOf = (one: Participant) => groups.find(({ members }) => members.includes(one)) ?? assert.fail();
         const known = new Map<string, readonly Finding[]>();
         for (const { from: sender, to: receiver, protocol, ...ports } of packets) {

@@ -7,11 +7,12 @@ import { tripsOf } from '../model/round-trip.ts';
 import type { Walk } from '../model/walk.ts';
 import type { Box, Point } from './box.ts';
 import { cover } from './cover.ts';
-import { type Judgement, judgeTrips } from './judge-trips.ts';
+import { type Doubtful, type Judgement, judgeTrips } from './judge-trips.ts';
 import type { Landmarks } from './landmarks.ts';
 import type { Participant } from './participant.ts';
 import { addressIn, membersIn, type Peers, peersHull } from './peers.ts';
 import { ALL_PORTS, ALL_PROTOCOLS, packetAt, pointIn, protocolsOf, selectedSource } from './question.ts';
+import type { Unasked } from './unasked.ts';
 
 /** What the questions of a proof have in common. */
 export interface AskSetting {
@@ -19,8 +20,10 @@ export interface AskSetting {
   readonly landmarks: Landmarks;
   /** Whether some rule speaks of SCTP. */
   readonly withSctp: boolean;
-  /** The packets of a box that are judged: all but those whose translation somebody asked for. */
-  judged(box: Box, to: Peers, family: Family): readonly Box[];
+  /** The ports that nobody asks about of packets to these. */
+  unasked(to: Peers): Unasked;
+  /** Whether a breach may be what somebody asked for; why, where it may. */
+  pardon(finding: Finding): Doubtful | 'not judged' | undefined;
 }
 
 /** Packets between some senders and some receivers that fare alike, and how: by the one of them that was walked. */
@@ -74,21 +77,26 @@ class Inquiry {
   }
 
   *ask(): Generator<Finding> {
-    const { walk, landmarks } = this.#setting;
+    const { walk, landmarks, unasked, pardon } = this.#setting;
+    const question = { landmarks, unasked: unasked(this.#to) };
     const choose = (box: Box) => this.#choose(box);
     const look = (point: Point) => {
       const { from, to } = this.#pairAt(point);
       const sent = this.#sent(point, from);
       return { from, to, sent, ...judgeTrips(from, to, sent, tripsOf(walk, from.site, sent)) };
     };
-    for (const { box, result } of cover(this.#space(), choose, look, landmarks))
-      yield {
+    for (const { box, result } of cover(this.#space(), choose, look, question)) {
+      const finding: Finding = {
         ...result,
         family: this.#family,
         box,
         senders: this.#sendersIn(box.source),
         receivers: membersIn(this.#to, this.#family, box.destination),
       };
+      const excuse = finding.reach.kind === 'broken' ? pardon(finding) : undefined;
+      if (excuse === 'not judged') continue;
+      yield excuse === undefined ? finding : { ...finding, reach: { kind: 'unknown', doubts: [excuse] } };
+    }
   }
 
   #space(): readonly Box[] {
@@ -96,7 +104,7 @@ class Inquiry {
     const destination = peersHull(this.#to, this.#family);
     if (source === undefined || destination === undefined) return [];
     const ports = { sourcePort: ALL_PORTS, destinationPort: ALL_PORTS };
-    return this.#setting.judged({ protocol: ALL_PROTOCOLS, ...ports, source, destination }, this.#to, this.#family);
+    return [{ protocol: ALL_PROTOCOLS, ...ports, source, destination }];
   }
 
   /** A packet of a box that one of the senders would send to another participant. */
@@ -104,8 +112,10 @@ class Inquiry {
     const { source, destination } = box;
     for (const to of membersIn(this.#to, this.#family, destination))
       for (const from of this.#sendersIn(source))
-        if (from !== to)
-          return pointIn(box, this.#protocols, { source: this.#sourceOf(from), destination: this.#valueOf(to) });
+        if (from !== to) {
+          const ends = { source: this.#sourceOf(from), destination: this.#valueOf(to) };
+          return pointIn(box, this.#protocols, ends, this.#setting.unasked(this.#to));
+        }
     return undefined;
   }
 

@@ -1,7 +1,6 @@
 import { observedBy } from '../model/observation.ts';
 import { type Box, boxHolds, type Point, withoutBox } from './box.ts';
-import type { Landmarks } from './landmarks.ts';
-import { RegionObserver } from './region-observer.ts';
+import { RegionObserver, type RegionQuestion } from './region-observer.ts';
 
 /** Packets that fare alike, and how. */
 export interface Region<Result> {
@@ -19,14 +18,14 @@ export function* cover<Result>(
   space: readonly Box[],
   choose: (box: Box) => Point | undefined,
   look: (point: Point) => Result,
-  landmarks: Landmarks,
+  question: RegionQuestion,
 ): Generator<Region<Result>> {
   const left = [...space];
   for (let domain = left.pop(); domain !== undefined; domain = left.pop()) {
     const point = choose(domain);
     if (point === undefined) continue;
     if (!boxHolds(domain, point)) throw new RangeError('the packet that was chosen is not in its box');
-    const watching = new RegionObserver(point, domain, landmarks);
+    const watching = new RegionObserver(point, domain, question);
     const result = observedBy(watching, () => look(point));
     const box = watching.region;
     yield { box, point, result };

@@ -1,5 +1,6 @@
 import type { ClusterState } from '../../cluster/cluster-state.ts';
 import type { HostState } from '../../host/network-state.ts';
+import type { NetworkPolicy } from '../../kube/objects/network-policy.ts';
 import { type AskedPort, nodePorts } from '../asked-port.ts';
 import { explainBreach } from '../cause/explain-breach.ts';
 import type { Explanation } from '../cause/explanation.ts';
@@ -9,12 +10,14 @@ import { Walk } from '../model/walk.ts';
 import { RULE_NAMES, type UnknownFact, type VerifyReport } from '../report.ts';
 import { type AskSetting, askPeers } from './ask-peers.ts';
 import { groupPeers } from './group-peers.ts';
-import { judgedBoxes } from './judged-boxes.ts';
 import { Landmarks } from './landmarks.ts';
+import { BreachPardon } from './pardon-breach.ts';
 import { findParticipants } from './participant.ts';
 import type { Peers } from './peers.ts';
 import { ProofTally } from './proof-tally.ts';
+import { speaksOfSctp } from './speaks-of-sctp.ts';
 import { tallyFindings } from './tally-findings.ts';
+import { unaskedPorts } from './unasked.ts';
 
 export interface ProofOptions {
   /** What routers between the hosts are known to do for pods' addresses: a cloud's routes. */
@@ -23,6 +26,8 @@ export interface ProofOptions {
   readonly cluster?: ClusterState;
   /** Ports of hosts that are led elsewhere since somebody asked for it, beside the node ports of the cluster's services. */
   readonly askedPorts?: readonly AskedPort[];
+  /** Network policies: what they may forbid is no breach, and can't be told. */
+  readonly policies?: readonly NetworkPolicy[];
   /** Tells the cause of a breach; `explainBreach` unless given. */
   readonly explain?: (evidence: Evidence, map: SiteMap) => Explanation;
 }
@@ -38,17 +43,19 @@ export interface ProofScene {
 
 export function proofScene(
   hosts: readonly HostState[],
-  { fabric, cluster, askedPorts = [] }: Pick<ProofOptions, 'fabric' | 'cluster' | 'askedPorts'>,
+  { fabric, cluster, policies = [], askedPorts = [] }: Omit<ProofOptions, 'explain'>,
 ): ProofScene {
   const map = new SiteMap(hosts, fabric);
   const asked = [...(cluster === undefined ? [] : nodePorts(cluster)), ...askedPorts];
   const { all, unknown } = findParticipants(map, cluster);
   const { groups, own } = groupPeers(all, map);
+  const pardon = new BreachPardon(map, cluster, policies);
   const setting: AskSetting = {
     walk: new Walk(map),
     landmarks: new Landmarks(own),
-    withSctp: false,
-    judged: (box, to, family) => (to.kind === 'node' ? judgedBoxes(box, asked, family) : [box]),
+    withSctp: map.sites.some(({ state }) => speaksOfSctp(state.ruleset)),
+    unasked: unaskedPorts(map.sites, asked),
+    pardon: (finding) => pardon.of(finding),
   };
   return { map, groups, unknown, setting };
 }

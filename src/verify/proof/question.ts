@@ -7,6 +7,7 @@ import { ECHO_REQUEST } from '../model/round-trip.ts';
 import type { Site } from '../model/site.ts';
 import { firstPacket } from '../model/walk.ts';
 import type { Box, Point } from './box.ts';
+import type { PortEnd, Unasked } from './unasked.ts';
 
 /** All ports that programs speak from and to. */
 export const ALL_PORTS: Bounds = { low: 1n, high: 65535n };
@@ -30,14 +31,28 @@ export function pointIn(
   box: Box,
   protocols: readonly bigint[],
   ends: Pick<Point, 'source' | 'destination'>,
+  unasked: Unasked,
 ): Point | undefined {
-  const protocol = protocols.find((number) => holds(box.protocol, number));
-  if (protocol === undefined) return undefined;
-  const destinationPort = nearest(box.destinationPort, CUSTOMARY.destinationPort);
-  const sourcePort = nearest(box.sourcePort, CUSTOMARY.sourcePort);
-  // one value for two variables would tell less of either
-  const other = sourcePort !== destinationPort || sourcePort === box.sourcePort.high ? sourcePort : sourcePort + 1n;
-  return { protocol, destinationPort, sourcePort: other, ...ends };
+  for (const protocol of protocols) {
+    if (!holds(box.protocol, protocol)) continue;
+    const destinationPort = portIn(box, 'destinationPort', protocol, unasked);
+    if (destinationPort === undefined) continue;
+    // one value for two variables would tell less of either
+    const sourcePort =
+      portIn(box, 'sourcePort', protocol, unasked, destinationPort) ?? portIn(box, 'sourcePort', protocol, unasked);
+    if (sourcePort !== undefined) return { protocol, destinationPort, sourcePort, ...ends };
+  }
+  return undefined;
+}
+
+/** The customary port where the box holds it, else one near it that is asked about. */
+function portIn(box: Box, end: PortEnd, protocol: bigint, unasked: Unasked, other?: bigint): bigint | undefined {
+  const { low, high } = box[end];
+  const fits = (port: bigint) => port !== other && !(hasPorts(Number(protocol)) && unasked.has(end, protocol, port));
+  const first = nearest(box[end], CUSTOMARY[end]);
+  for (let port = first; port <= high; port++) if (fits(port)) return port;
+  for (let port = first - 1n; port >= low; port--) if (fits(port)) return port;
+  return undefined;
 }
 
 function nearest({ low, high }: Bounds, value: bigint): bigint {

@@ -4,19 +4,28 @@ import { type Bounds, hull, intersection, pointAt, sideOf } from '../model/bound
 import type { Aspect, Observer } from '../model/observation.ts';
 import { ASPECTS, type Box, type Point, VARIABLES, type Variable } from './box.ts';
 import type { Landmarks } from './landmarks.ts';
+import type { PortEnd, Unasked } from './unasked.ts';
+
+/** What all looks of one question have in common. */
+export interface RegionQuestion {
+  /** Where rows of the tables that are searched begin and end. */
+  readonly landmarks: Landmarks;
+  readonly unasked: Unasked;
+}
+
+const PORT_ENDS: readonly PortEnd[] = ['sourcePort', 'destinationPort'];
 
 /** Watches the walk of one packet, and keeps the box of those around it that fare the same. */
 export class RegionObserver implements Observer {
   readonly #point: Point;
-  readonly #landmarks: Landmarks;
+  readonly #question: RegionQuestion;
   readonly #region: Record<Variable, Bounds>;
 
   /**
    * @param domain the packets that are asked about, this one among them
-   * @param landmarks where rows of the tables that are searched begin and end
    */
-  constructor(point: Point, domain: Box, landmarks: Landmarks) {
-    this.#landmarks = landmarks;
+  constructor(point: Point, domain: Box, question: RegionQuestion) {
+    this.#question = question;
     this.#point = point;
     this.#region = { ...domain };
   }
@@ -41,11 +50,19 @@ export class RegionObserver implements Observer {
   }
 
   search(table: object, rows: () => Iterable<readonly [row: object, prefix: Prefix]>, address: Address): void {
-    if (this.#asksFor(address)) this.narrow('address', address.value, this.#landmarks.around(table, rows, address));
+    if (this.#asksFor(address))
+      this.narrow('address', address.value, this.#question.landmarks.around(table, rows, address));
   }
 
   isOwn(row: object): boolean {
-    return this.#landmarks.isOwn(row);
+    return this.#question.landmarks.isOwn(row);
+  }
+
+  asksForPort(value: bigint, other: bigint, protocol?: bigint): boolean {
+    const { low, high } = this.#region.protocol;
+    const known = protocol ?? (low === high ? low : undefined);
+    if (known === undefined) return true;
+    return PORT_ENDS.some((end) => this.#point[end] === value && !this.#question.unasked.has(end, known, other));
   }
 
   #asksFor({ value }: Address): boolean {

@@ -4,6 +4,7 @@ import type { ClusterState } from '../../cluster/cluster-state.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { DUMP_FILES, type DumpFile, parseNetworkState } from '../../host/dump/parse-network-state.ts';
 import type { HostState, NamespaceState, NetworkState } from '../../host/network-state.ts';
+import type { NetworkPolicy } from '../../kube/objects/network-policy.ts';
 import type { AskedPort } from '../asked-port.ts';
 import type { DeclaredPath } from '../declared-path.ts';
 import { hostPortsOf } from './host-ports.ts';
@@ -19,6 +20,8 @@ export interface Snapshot {
   readonly hosts: readonly HostState[];
   /** What cluster.json says, where there is one. */
   readonly cluster?: ClusterState;
+  /** The network policies that cluster.json holds. */
+  readonly policies: readonly NetworkPolicy[];
   /** Ways that cluster.json declares to be there beside the rules. */
   readonly paths: readonly DeclaredPath[];
   /** Ports of hosts that lead to pods: the host ports that pods ask for. */
@@ -55,6 +58,7 @@ export function readSnapshot(files: SnapshotFiles): Snapshot {
     return {
       hosts,
       ...(cluster !== undefined && { cluster }),
+      policies: objects?.policies ?? [],
       paths: objects?.paths ?? [],
       askedPorts: hostPortsOf(objects ?? {}),
     };
