@@ -172,10 +172,12 @@ describe("Kubernetes' model", () => {
     });
 
     await t.test('seen as themselves are only pods that are not masqueraded inside', () => {
-      const table = `table ip careless { chain postrouting {
-        type nat hook postrouting priority 90
-        ip saddr ${own} oifname "eth0" masquerade
-      } }`;
+      const table = `table ip careless {
+        chain postrouting {
+          type nat hook postrouting priority 90;
+          ip saddr ${own} oifname "eth0" masquerade
+        }
+      }`;
       assert.equal(lab.exec(`node/${first?.name}`, 'nft', table).status, 0);
       assertVerdict(lab, {
         rules: {
