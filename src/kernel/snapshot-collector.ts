@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isFlatnetError } from '../error/flatnet-error.ts';
+import { formatCheckSums } from '../host/dump/check-sum.ts';
 import { COLLECTION, type CollectionStep, NAMESPACE_DIRECTORIES } from '../host/dump/collection.ts';
 import { unlistedHeading } from '../host/dump/iptables-listing.ts';
 import { filterHeading, parseTrafficControl } from '../host/dump/parse-traffic-control.ts';
@@ -26,7 +27,7 @@ export function collectDumps(namespace: NetworkNamespace): ReadonlyMap<string, s
     const outputs = steps.map((step) => runStep(step, run, namespace)).filter((output) => output !== undefined);
     if (outputs.length > 0) dumps.set(file, outputs.join(''));
   }
-  return dumps;
+  return dumps.set('cksum.txt', formatCheckSums(dumps));
 }
 
 function runStep(step: CollectionStep, run: Run, namespace: NetworkNamespace): string | undefined {

@@ -5,7 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { renderCollectScript } from '../../src/host/dump/collect-script.ts';
-import { type DumpFile, parseNetworkState } from '../../src/host/dump/parse-network-state.ts';
+import type { DumpFile } from '../../src/host/dump/dump-file.ts';
+import { parseNetworkState } from '../../src/host/dump/parse-network-state.ts';
 import type { NetworkState } from '../../src/host/network-state.ts';
 import {
   forwardingText,

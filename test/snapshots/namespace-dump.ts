@@ -1,4 +1,4 @@
-import type { DumpFile } from '../../src/host/dump/parse-network-state.ts';
+import type { DumpFile } from '../../src/host/dump/dump-file.ts';
 import type { IptablesDump } from './iptables-dump.ts';
 
 /** What is particular about a link; the rest is as `ip -j -d link` prints it of any. */

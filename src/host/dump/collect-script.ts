@@ -11,6 +11,7 @@ ${COLLECTION.map(renderFile).join('\n')}
 collect() {
   mkdir -p "$dir" || exit 1
 ${COLLECTION.map(({ file }) => `  keep ${file} ${functionName(file)}`).join('\n')}
+  keep cksum.txt sums
 }
 
 ${TAIL}`;
@@ -64,6 +65,16 @@ filters() {
       run tc filter show dev "$device" "$direction"
     done
   done
+}
+
+# By which a file that was cut off on its way can be told.
+sums() {
+  has cksum && (
+    cd "$dir" || exit 1
+    for file in *.json *.txt; do
+      [ "$file" = cksum.txt ] || [ ! -f "$file" ] || cksum "$file"
+    done
+  )
 }
 
 keep() {

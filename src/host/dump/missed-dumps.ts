@@ -1,6 +1,6 @@
 import type { Link } from '../link.ts';
 import type { Unknown } from '../network-state.ts';
-import type { DumpFile } from './parse-network-state.ts';
+import type { DumpFile } from './dump-file.ts';
 
 /**
  * What isn't known for want of a dump that most hosts do without: few have bpftool or ipset, and /proc/net/ip_vs is there only with

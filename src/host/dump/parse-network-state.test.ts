@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseAddress } from '../../address/address.ts';
 import { formatPrefix } from '../../address/prefix.ts';
-import { type DumpFile, parseNetworkState } from './parse-network-state.ts';
+import type { DumpFile } from './dump-file.ts';
+import { parseNetworkState } from './parse-network-state.ts';
 import { filterHeading } from './parse-traffic-control.ts';
 
 /** What of a namespace is there where nothing is. */

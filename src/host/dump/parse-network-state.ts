@@ -1,6 +1,8 @@
 import type { Family } from '../../address/family.ts';
 import type { NetworkState, Unknown } from '../network-state.ts';
 import { forwardingTable, neighbourTable, routeTable } from '../state-table.ts';
+import { damagedDumps } from './damaged-dumps.ts';
+import { DUMP_FILES, type DumpFile } from './dump-file.ts';
 import type { Dump } from './dump-rows.ts';
 import { missedDumps } from './missed-dumps.ts';
 import { TableNumbers } from './number-name.ts';
@@ -13,31 +15,6 @@ import { parseRoutingRules } from './parse-routing-rules.ts';
 import { attempt, parseRulesets } from './parse-rulesets.ts';
 import { parseSysctls } from './parse-sysctls.ts';
 import { parseTrafficControl } from './parse-traffic-control.ts';
-
-/** The files of one namespace in a snapshot, and what without them isn't known; undefined for those that may be absent. */
-export const DUMP_FILES = {
-  'link.json': 'links',
-  'addr.json': 'addresses',
-  'route.json': 'routes (IPv4)',
-  'route6.json': 'routes (IPv6)',
-  'rule.json': 'routing rules (IPv4)',
-  'rule6.json': 'routing rules (IPv6)',
-  'neigh.json': 'neighbours',
-  'neigh-proxy.json': undefined,
-  'nexthop.json': undefined,
-  'fdb.json': 'forwarding databases',
-  'sysctl.txt': 'sysctls',
-  'tc.txt': 'traffic control',
-  'bpf.txt': undefined,
-  'ip_vs.txt': undefined,
-  'nft.json': undefined,
-  'nft.txt': undefined,
-  'iptables-save.txt': undefined,
-  'ip6tables-save.txt': undefined,
-  'ipset-save.txt': undefined,
-} as const satisfies Readonly<Record<string, string | undefined>>;
-
-export type DumpFile = keyof typeof DUMP_FILES;
 
 /** Reads the dumps of one namespace. What is missing or not understood is named in the state's `unknown`. @param read a file's text */
 export function parseNetworkState(read: (file: DumpFile) => string | undefined): NetworkState {
@@ -85,6 +62,7 @@ export function parseNetworkState(read: (file: DumpFile) => string | undefined):
     queueDisciplines: rowsOf('tc.txt', parseTrafficControl),
     ruleset: rules.ruleset,
     unknown: distinct([
+      ...damagedDumps(read),
       ...unknown,
       ...rules.unknown,
       ...parsePrograms(read('bpf.txt') ?? ''),

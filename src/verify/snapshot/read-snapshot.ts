@@ -2,7 +2,8 @@ import { type Address, formatAddress } from '../../address/address.ts';
 import { buildClusterState } from '../../cluster/build-cluster-state.ts';
 import type { ClusterState } from '../../cluster/cluster-state.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
-import { DUMP_FILES, type DumpFile, parseNetworkState } from '../../host/dump/parse-network-state.ts';
+import { isDumpFile } from '../../host/dump/dump-file.ts';
+import { parseNetworkState } from '../../host/dump/parse-network-state.ts';
 import type { HostState, NamespaceState, NetworkState } from '../../host/network-state.ts';
 import type { NetworkPolicy } from '../../kube/objects/network-policy.ts';
 import type { AskedPort } from '../asked-port.ts';
@@ -83,10 +84,6 @@ function directories(files: SnapshotFiles): ReadonlyMap<string, ReadonlySet<stri
     if (directory !== '') namespaces.add(directory);
   }
   return hosts;
-}
-
-function isDumpFile(name: string): name is DumpFile {
-  return Object.hasOwn(DUMP_FILES, name);
 }
 
 type PodName = NonNullable<NamespaceState['pod']>;
