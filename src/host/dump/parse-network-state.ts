@@ -1,7 +1,7 @@
 import type { Family } from '../../address/family.ts';
 import type { NetworkState, Unknown } from '../network-state.ts';
 import { forwardingTable, neighbourTable, routeTable } from '../state-table.ts';
-import { damagedDumps } from './damaged-dumps.ts';
+import { damagedDumps, unendedDumps } from './damaged-dumps.ts';
 import { DUMP_FILES, type DumpFile } from './dump-file.ts';
 import type { Dump } from './dump-rows.ts';
 import { missedDumps } from './missed-dumps.ts';
@@ -63,6 +63,7 @@ export function parseNetworkState(read: (file: DumpFile) => string | undefined):
     ruleset: rules.ruleset,
     unknown: distinct([
       ...damagedDumps(read),
+      ...unendedDumps(read),
       ...unknown,
       ...rules.unknown,
       ...parsePrograms(read('bpf.txt') ?? ''),
