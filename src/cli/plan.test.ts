@@ -149,4 +149,56 @@ spec: {uplinks: [{device: ens3, mtu: 1400, addresses: [192.168.1.11/32]}]}
     assert.match(failure(NODES.replace('10.244.1.0/24', '10.244.2.0/24')), /no pod prefix of its own/);
     assert.match(failure(NODES + NODES), /Node node-1 stands in the manifests twice/);
   });
+
+  describe('--verify', () => {
+    const PODS = ['10.244.1.2', '10.244.2.2']
+      .map(
+        (address, number) => `
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: pod-${number}}
+spec: {nodeName: node-${number + 1}}
+status: {podIP: ${address}}
+`,
+      )
+      .join('');
+
+    it('proves the rules for all nodes and pods of manifests', () => {
+      const { status, stdout, stderr } = flatnet(NODES + PODS, '--verify', '-f', '-');
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^✔ pod-to-pod +holds +2 pairs.*\n✔ node-to-pod +holds +8 pairs/);
+      assert.match(stderr, /without HostFacts, .* is taken for granted: node-1, node-2/);
+    });
+
+    it('names what breaks them, in words and as JSON', () => {
+      const facts = `
+---
+apiVersion: flatnet.io/v1
+kind: HostFacts
+metadata: {name: node-2}
+spec:
+  uplinks: [{device: eth0, mtu: 1500, addresses: [192.168.1.12/24]}]
+  forwardDropped: [{family: ip, table: filter, chain: FORWARD}]
+`;
+      const { status, stdout } = flatnet(NODES + PODS + facts, '--verify', '-o', 'json', '-f', '-');
+      assert.equal(status, 1);
+      const { verdict, rules } = JSON.parse(stdout);
+      assert.equal(verdict, 'violated');
+      const [{ cause, responsible, pairs, counterexample }] = rules[0].violations;
+      assert.equal(cause, 'the policy of FORWARD is to drop forwarded packets');
+      assert.equal(responsible, 'node/node-2: table ip filter, chain FORWARD: policy drop');
+      assert.deepEqual([pairs, counterexample.from, counterexample.to], [2, 'pod/default/pod-0', 'pod/default/pod-1']);
+    });
+
+    it('prints a plan beside its proof, and refuses half a request', () => {
+      const asked = ['--node', 'node-1', '--as', 'nft'];
+      const { status, stdout, stderr } = flatnet(NODES + PODS, '--verify', ...asked, '-f', '-');
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^table ip flatnet/);
+      assert.match(stderr, /✔ pod-to-pod/);
+      assert.equal(flatnet(NODES, '--verify', '--node', 'node-1', '-f', '-').status, 64);
+      assert.equal(flatnet(NODES, '--verify').status, 64);
+    });
+  });
 });

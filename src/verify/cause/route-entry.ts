@@ -33,9 +33,11 @@ export function routeEntry(fault: Fault): Explanation | undefined {
 }
 
 function missingRoute(fault: Fault, at: Site, destination: Address): Explanation {
-  const prefix = rangeAround(fault.map, fault.receiver, destination);
+  // what a tunnel carries goes to the other host itself
+  const toNode = fault.receiver.isRoot || fault.way.packet.carried !== undefined;
+  const prefix = toNode ? hostPrefix(destination) : rangeAround(fault.map, fault.receiver, destination);
   return {
-    cause: `a route to ${fault.receiver.isRoot ? 'a node' : "another host's pods"} is missing`,
+    cause: `a route to ${toNode ? 'a node' : "another host's pods"} is missing`,
     responsible: `${at.name}: no route to ${formatPrefix(prefix)}`,
     remedy: `${routeCommand('add', fault, at, { destination: prefix })} on ${at.name}`,
   };
