@@ -1,44 +1,19 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { NODES } from '../../src/kube/resource.ts';
 import { ClusterLab, soon } from './cluster-lab.ts';
 import { until } from './lab-fixture.ts';
+import { RunningCommand } from './running-command.ts';
 
 const TALKER = path.join(import.meta.dirname, 'keep-talking.ts');
 const MAIN = path.resolve(import.meta.dirname, '../../bin/flatnet');
 const NETWORK = JSON.stringify({ cniVersion: '1.1.0', name: 'flatnet', type: 'flatnet' });
 
-/** A command of a lab that goes on beside the test. */
-class Running {
-  readonly #child: ChildProcess;
-  output = '';
-
-  constructor(t: TestContext, lab: ClusterLab, where: string, ...command: readonly string[]) {
-    this.#child = lab.lab.user.spawn(['lab', 'exec', where, '--', ...command]);
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (data) => (this.output += data));
-    t.after(() => this.#child.kill());
-  }
-
-  /** Ends its input, and resolves to its exit code. */
-  async finish(): Promise<number | null> {
-    this.#child.stdin?.end();
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
-    return this.#child.exitCode;
-  }
-
-  async stop(): Promise<void> {
-    this.#child.kill();
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
-  }
-}
-
 /** A connection between the pods of two hosts. */
-async function talk(t: TestContext, lab: ClusterLab): Promise<Running> {
+async function talk(t: TestContext, lab: ClusterLab): Promise<RunningCommand> {
   const [from, to] = [lab.podOn('node-1'), lab.podOn('node-2')];
-  const talker = new Running(
+  const talker = new RunningCommand(
     t,
     lab,
     `${from.namespace}/${from.name}`,
@@ -105,7 +80,7 @@ it('an agent of two hosts behind a router', async (t) => {
   await t.test('is replaced by another, which waits for it to end, and no connection breaks', async (t) => {
     const talker = await talk(t, lab);
     const former = lab.agentPid('node-1');
-    const next = new Running(
+    const next = new RunningCommand(
       t,
       lab,
       'node/node-1',

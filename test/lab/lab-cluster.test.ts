@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { EndpointSlice } from '../../src/kube/objects/endpoint-slice.ts';
+import type { Service } from '../../src/kube/objects/service.ts';
 import type { LabStatus } from '../../src/lab/lab-status.ts';
 import { LabUser, ordinaryUserMissing, type StartedLab } from './lab-fixture.ts';
 
@@ -40,6 +42,15 @@ for (const { who, ordinary, skip } of [
       assert.match(ask('http://203.0.113.10/'), /You are 192\.168\.1\.11\./);
       assert.match(ask('http://[2001:db8:113::10]/'), /You are fd00:192:168:1::11\./);
       assert.match(ask('http://db-1.db:5432/'), /pod: +default\/db-1/);
+      // What it prints to try: a service from a pod, and from outside.
+      for (const what of ['ask the service default/web', 'ask default/web from outside']) {
+        const step =
+          lab.output.split('\n').find((line) => line.includes(what)) ?? assert.fail(`${what}: ${lab.output}`);
+        const [command = ''] = step.trim().split(/ +#/);
+        const [program, ...words] = command.split(' ');
+        assert.equal(program, 'flatnet');
+        assert.match(lab.user.run(words).stdout, /pod: +default\/web-/, command);
+      }
     });
   });
 
@@ -47,11 +58,33 @@ describe('a lab', () => {
   it('is reached from this machine: the API by kubectl, a pod by its published port', {
     skip: kubectlMissing,
   }, async (t) => {
-    const [, { api, publications }] = await startReady(t, new LabUser(t), '--publish', 'pod/default/db-0:5432');
+    const [, { api, pods, publications }] = await startReady(t, new LabUser(t), '--publish', 'pod/default/db-0:5432');
     const kubectl = spawnSync('kubectl', ['--kubeconfig', api?.kubeconfig ?? '', 'get', 'nodes', '-o', 'name'], {
       encoding: 'utf8',
     });
     assert.equal(kubectl.stdout, 'node/node-1\nnode/node-2\nnode/node-3\n', kubectl.stderr);
+    const got = spawnSync(
+      'kubectl',
+      ['--kubeconfig', api?.kubeconfig ?? '', 'get', 'svc,endpointslices', '-o', 'json'],
+      {
+        encoding: 'utf8',
+      },
+    );
+    const { items } = JSON.parse(got.stdout) as { readonly items: readonly (Service | EndpointSlice)[] };
+    const services = items.filter((item) => item.kind === 'Service').map(({ metadata }) => metadata.name);
+    assert.deepEqual(services.sort(), ['db', 'echo', 'kubernetes', 'web']);
+    const slices = items.filter((item): item is EndpointSlice => item.kind === 'EndpointSlice');
+    for (const name of ['db', 'echo', 'web']) {
+      const own = slices.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
+      assert.deepEqual(
+        own.flatMap(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses)).sort(),
+        pods
+          .filter((pod) => pod.name.startsWith(`${name}-`))
+          .flatMap(({ addresses }) => addresses)
+          .sort(),
+        name,
+      );
+    }
     const answer = await (await fetch(publications[0]?.url ?? '')).text();
     assert.match(answer, /pod: +default\/db-0/);
   });

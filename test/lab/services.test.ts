@@ -1,119 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
-import type { Wiring } from '../../src/cni/attachment.ts';
-import type { Service, ServiceSpec } from '../../src/kube/objects/service.ts';
-import { DEPLOYMENTS, SERVICES } from '../../src/kube/resource.ts';
-import { ClusterLab, POD_ON_EACH_HOST } from './cluster-lab.ts';
+import { describe, it } from 'node:test';
+import { SERVICES } from '../../src/kube/resource.ts';
 import { until } from './lab-fixture.ts';
+import { type Answer, application, start } from './service-lab.ts';
 
 /** curl's exit codes: refused, and silent until its time was up. */
 const REFUSED = 7;
 const TIMED_OUT = 28;
 const FAMILIES = [0, 1] as const;
-
-/** A Deployment whose pods have a service named after it, with a port of TCP and one of UDP. */
-function application(name: string, replicas: number, spec: ServiceSpec & { readonly containerPort?: object } = {}) {
-  const labels = { app: name };
-  const { containerPort, ...rest } = spec;
-  const ports = [
-    { name: 'http', containerPort: 8080, ...containerPort },
-    { name: 'echo', containerPort: 8080, protocol: 'UDP' },
-  ];
-  return [
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name, namespace: 'default' },
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { containers: [{ name, image: name, ports }] } },
-      },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace: 'default' },
-      spec: {
-        selector: labels,
-        ipFamilyPolicy: 'PreferDualStack',
-        ports: [
-          { name: 'http', port: 80, targetPort: 'http' },
-          { name: 'echo', port: 80, targetPort: 'echo', protocol: 'UDP' },
-        ],
-        ...rest,
-      },
-    },
-  ];
-}
-
-async function start(t: TestContext, wiring: Wiring, ...applications: readonly (readonly object[])[]) {
-  return new ServiceLab(await ClusterLab.start(t, { wiring }, [POD_ON_EACH_HOST, ...applications.flat()]));
-}
-
-/** What an HTTP answer says: who gave it, and whom he saw. */
-interface Answer {
-  readonly pod: string;
-  readonly node: string;
-  readonly client: string;
-}
-
-class ServiceLab {
-  readonly cluster: ClusterLab;
-
-  constructor(cluster: ClusterLab) {
-    this.cluster = cluster;
-  }
-
-  /** Asks over HTTP: the answer, or curl's exit code. */
-  ask(where: string, address: string, port = 80): Answer | number {
-    const url = `http://${urlHost(address)}:${port}/`;
-    const options = ['-sS', '--max-time', '2', '-H', 'accept: application/json', url];
-    const { status, stdout } = this.cluster.lab.exec(where, 'curl', ...options);
-    if (status !== 0) return status ?? -1;
-    const { pod, node, client } = JSON.parse(stdout);
-    return { pod, node, client: client.address };
-  }
-
-  /** Sends a datagram and returns what comes back. */
-  echo(where: string, address: string, port = 80): string {
-    const script = `exec 3<>/dev/udp/${address}/${port}; echo hello >&3; timeout 2 head -n 1 <&3`;
-    return this.cluster.lab.exec(where, 'bash', '-c', script).stdout;
-  }
-
-  addresses(service: string): readonly string[] {
-    const found = this.cluster.now().services.find(({ name }) => name === service);
-    return found?.addresses ?? assert.fail(`no service ${service}`);
-  }
-
-  nodePort(service: string): number {
-    const found = this.cluster.now().services.find(({ name }) => name === service);
-    return found?.ports[0]?.nodePort ?? assert.fail(`service ${service} has no node port`);
-  }
-
-  nodeAddress(node: string, family: 0 | 1): string {
-    const host = this.cluster.status.hosts.find(({ name }) => name === node);
-    return host?.addresses[family] ?? assert.fail(node);
-  }
-
-  /** A pod of the Deployment or DaemonSet on a node. */
-  podOf(app: string, node?: string) {
-    const pods = this.cluster.now().pods.filter(({ name, ready }) => name.startsWith(`${app}-`) && ready);
-    return pods.find((pod) => node === undefined || pod.node === node) ?? assert.fail(`no pod of ${app}`);
-  }
-
-  async scale(name: string, replicas: number): Promise<void> {
-    await this.cluster.client.patch(DEPLOYMENTS, { namespace: 'default', name }, { spec: { replicas } });
-  }
-
-  patch(name: string, patch: unknown): Promise<Service> {
-    return this.cluster.client.patch(SERVICES, { namespace: 'default', name }, patch);
-  }
-}
-
-function urlHost(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
-}
 
 function answered(answer: Answer | number): Answer {
   assert.ok(typeof answer !== 'number', `curl ended with ${String(answer)}`);

@@ -6,12 +6,14 @@ Endpoint:
 EndpointConditions:
   ready=1 bool; serving=2 bool; terminating=3 bool
 EndpointHints:
-  forZones=1 []ForZone
+  forNodes=2 []ForNode; forZones=1 []ForZone
 EndpointPort:
   appProtocol=4 string; name=1 string; port=3 int32; protocol=2 string
 EndpointSlice:
   addressType=4! string; apiVersion string; endpoints=2! []Endpoint; kind string; metadata=1 meta.ObjectMeta;
   ports=3 []EndpointPort
+ForNode:
+  name=1! string
 ForZone:
   name=1! string
 `;
