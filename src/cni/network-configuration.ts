@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import { describeIssues } from '../error/schema.ts';
 import { CniError } from './cni-error.ts';
 import { isCniName } from './environment.ts';
-import { describeIssues } from './schema-issue.ts';
 import { type CniVersion, parseCniVersion } from './version.ts';
 
 const configurationSchema = v.looseObject({

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { describeIssues } from '../error/schema.ts';
 import { CniError } from './cni-error.ts';
-import { describeIssues } from './schema-issue.ts';
 import { CNI_VERSIONS, type CniVersion, isCniVersion, parseCniVersion } from './version.ts';
 
 const pluginSchema = v.looseObject({

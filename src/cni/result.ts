@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { tryParseAddress } from '../address/address.ts';
+import { describeIssues } from '../error/schema.ts';
 import { CniError } from './cni-error.ts';
-import { describeIssues } from './schema-issue.ts';
 import { type CniVersion, cniVersionAtLeast, parseCniVersion } from './version.ts';
 
 const interfaceSchema = v.looseObject({

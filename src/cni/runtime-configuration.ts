@@ -2,10 +2,10 @@ import * as v from 'valibot';
 import type { Address } from '../address/address.ts';
 import { parseAddress } from '../address/address.ts';
 import { type Mac, parseMac } from '../address/mac.ts';
+import { describeIssues } from '../error/schema.ts';
 import type { BandwidthLimit, PortMapping } from './attachment.ts';
 import { addressOf } from './cni-arguments.ts';
 import { CniError } from './cni-error.ts';
-import { describeIssues } from './schema-issue.ts';
 
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 /** Bits a second, or bits; 0 and absent are no limit. */

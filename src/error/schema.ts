@@ -29,6 +29,11 @@ export function parseBySchema<const Schema extends v.GenericSchema>(
   });
 }
 
+/** `field: what is wrong with it`, for every field that is wrong. */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+  return issues.map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`).join('; ');
+}
+
 /** A schema for text that `parse` turns into a value; what `parse` throws becomes the issue's message. */
 export function parsedText<T>(parse: (text: string) => T): v.GenericSchema<string, T> {
   return v.pipe(

@@ -3,11 +3,12 @@ import { inParallel } from '../../kube/in-parallel.ts';
 import type { DaemonSet } from '../../kube/objects/daemon-set.ts';
 import type { Node } from '../../kube/objects/node.ts';
 import { type Pod, podIsFinished, podIsReady, type Toleration } from '../../kube/objects/pod.ts';
-import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
+import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { DAEMON_SETS, objectKey } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { ensureRevision, REVISION_HASH } from './controller-revision.ts';
 import { nodeSelectorFits, untoleratedTaint } from './node-fitness.ts';
+import { startObjectQueue } from './object-queue.ts';
 import { controllerKey, ownerIndex, podFromTemplate } from './owner.ts';
 import { nextAvailability, podIsActive, podIsAvailable } from './pod-readiness.ts';
 import { createPod, deletePod } from './pod-writes.ts';
@@ -31,18 +32,11 @@ const HOST_NETWORK: Toleration = {
 
 /** Keeps one pod of each DaemonSet on every node that it may run on. */
 export function startDaemonSetController(context: ControllerContext): ReconcileQueue {
-  const { view, signal, clock, onError } = context;
-  const queue = new ReconcileQueue({
-    signal,
-    clock,
-    concurrency: 4,
-    reconcile: (key) => reconcile(context, key, queue),
-    onError: (key, error) => onError('daemonset', key, error),
-  });
+  const { view } = context;
+  const queue = startObjectQueue(context, 'daemonset', view.daemonSets, (key, queue) => reconcile(context, key, queue));
   const addAll = () => {
     for (const key of view.daemonSets.keys()) queue.add(key);
   };
-  view.daemonSets.subscribe((key) => queue.add(key));
   view.pods.subscribe((_, old, current) => {
     const key = controllerKey(current ?? old, 'DaemonSet');
     if (key !== undefined) queue.add(key);
@@ -50,7 +44,6 @@ export function startDaemonSetController(context: ControllerContext): ReconcileQ
   view.nodes.subscribe((_, old, current) => {
     if (old === undefined || current === undefined || placementTraits(old) !== placementTraits(current)) addAll();
   });
-  addAll();
   return queue;
 }
 

@@ -5,10 +5,11 @@ import { isKubeReason } from '../../kube/kube-status.ts';
 import type { Deployment } from '../../kube/objects/deployment.ts';
 import type { PodTemplate } from '../../kube/objects/pod.ts';
 import type { ReplicaSet } from '../../kube/objects/replica-set.ts';
-import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
+import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { DEPLOYMENTS, objectKey, REPLICA_SETS } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { deploymentStatus } from './deployment-status.ts';
+import { startObjectQueue } from './object-queue.ts';
 import { controllerKey, ownerIndex, referenceToController } from './owner.ts';
 import { podIsActive } from './pod-readiness.ts';
 import { planScaleDown, planScaleUp, rolloutLimits } from './rolling-update.ts';
@@ -20,15 +21,10 @@ const DEFAULT_HISTORY_LIMIT = 10;
 
 /** Rolls each Deployment out through ReplicaSets, one a template. */
 export function startDeploymentController(context: ControllerContext): ReconcileQueue {
-  const { view, signal, clock, onError } = context;
-  const queue = new ReconcileQueue({
-    signal,
-    clock,
-    concurrency: 4,
-    reconcile: (key) => reconcile(context, key, queue),
-    onError: (key, error) => onError('deployment', key, error),
-  });
-  view.deployments.subscribe((key) => queue.add(key));
+  const { view } = context;
+  const queue = startObjectQueue(context, 'deployment', view.deployments, (key, queue) =>
+    reconcile(context, key, queue),
+  );
   view.replicaSets.subscribe((_, old, current) => {
     const key = controllerKey(current ?? old, 'Deployment');
     if (key !== undefined) queue.add(key);
@@ -40,7 +36,6 @@ export function startDeploymentController(context: ControllerContext): Reconcile
     const key = setKey === undefined ? undefined : controllerKey(view.replicaSets.get(setKey), 'Deployment');
     if (key !== undefined) queue.add(key);
   });
-  for (const key of view.deployments.keys()) queue.add(key);
   return queue;
 }
 

@@ -7,10 +7,11 @@ import { labelsMatch } from '../../kube/objects/label-selector.ts';
 import type { Node } from '../../kube/objects/node.ts';
 import type { Pod } from '../../kube/objects/pod.ts';
 import type { Service } from '../../kube/objects/service.ts';
-import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
+import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, objectKey } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { endpointSubsets } from './endpoint-subsets.ts';
+import { startObjectQueue } from './object-queue.ts';
 import { referenceToController } from './owner.ts';
 import { Pace } from './pace.ts';
 import { planEndpointSlices } from './plan-endpoint-slices.ts';
@@ -28,19 +29,12 @@ const BATCH_PERIOD = 500;
 
 /** Keeps the EndpointSlices and the Endpoints of every service with a selector; those of others are their makers'. */
 export function startEndpointSliceController(context: ControllerContext): ReconcileQueue {
-  const { view, signal, clock, onError } = context;
-  const queue = new ReconcileQueue({
-    signal,
-    clock,
-    concurrency: 4,
-    reconcile: (key) => reconcile(context, key),
-    onError: (key, error) => onError('endpointslice', key, error),
-  });
+  const { view } = context;
+  const queue = startObjectQueue(context, 'endpointslice', view.services, (key) => reconcile(context, key));
   const pace = new Pace((key) => queue.add(key), BATCH_PERIOD, context);
   const addAll = () => {
     for (const key of view.services.keys()) queue.add(key);
   };
-  view.services.subscribe((key) => queue.add(key));
   view.endpointSlices.subscribe((_, old, current) => {
     const { namespace, labels = {} } = (current ?? old)?.metadata ?? {};
     if (labels[SLICE_MANAGED_BY_LABEL] === MANAGED_BY) queue.add(`${namespace}/${labels[SERVICE_NAME_LABEL]}`);
@@ -53,7 +47,6 @@ export function startEndpointSliceController(context: ControllerContext): Reconc
   view.nodes.subscribe((_, old, current) => {
     if (zoneOf(old) !== zoneOf(current)) addAll();
   });
-  addAll();
   return queue;
 }
 

@@ -4,9 +4,10 @@ import { inParallel } from '../../kube/in-parallel.ts';
 import { labelSelectorMatches } from '../../kube/objects/label-selector.ts';
 import { type Pod, podIsReady } from '../../kube/objects/pod.ts';
 import type { ReplicaSet } from '../../kube/objects/replica-set.ts';
-import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
+import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { objectKey, PODS, REPLICA_SETS } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
+import { startObjectQueue } from './object-queue.ts';
 import { controllerKey, controllerOf, ownerIndex, podFromTemplate, referenceToController } from './owner.ts';
 import { nextAvailability, podIsActive, untilAvailable } from './pod-readiness.ts';
 import { createPod, deletePod } from './pod-writes.ts';
@@ -14,15 +15,10 @@ import { compareForRemoval } from './removal-order.ts';
 
 /** Keeps as many pods of each ReplicaSet as it asks for. */
 export function startReplicaSetController(context: ControllerContext): ReconcileQueue {
-  const { view, signal, clock, onError } = context;
-  const queue = new ReconcileQueue({
-    signal,
-    clock,
-    concurrency: 4,
-    reconcile: (key) => reconcile(context, key, queue),
-    onError: (key, error) => onError('replicaset', key, error),
-  });
-  view.replicaSets.subscribe((key) => queue.add(key));
+  const { view } = context;
+  const queue = startObjectQueue(context, 'replicaset', view.replicaSets, (key, queue) =>
+    reconcile(context, key, queue),
+  );
   view.pods.subscribe((_, old, current) => {
     for (const pod of [old, current]) {
       const key = controllerKey(pod, 'ReplicaSet');
@@ -31,7 +27,6 @@ export function startReplicaSetController(context: ControllerContext): Reconcile
     if (current !== undefined && controllerOf(current) === undefined)
       for (const key of adoptersOf(context, current)) queue.add(key);
   });
-  for (const key of view.replicaSets.keys()) queue.add(key);
   return queue;
 }
 

@@ -1,30 +1,25 @@
 import { isKubeReason } from '../../kube/kube-status.ts';
 import { type Pod, podIsFinished, podIsReady } from '../../kube/objects/pod.ts';
 import type { StatefulSet } from '../../kube/objects/stateful-set.ts';
-import { ReconcileQueue } from '../../kube/reconcile-queue.ts';
+import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { objectKey, STATEFUL_SETS } from '../../kube/resource.ts';
 import type { ControllerContext } from './cluster-view.ts';
 import { ensureRevision, REVISION_HASH } from './controller-revision.ts';
+import { startObjectQueue } from './object-queue.ts';
 import { controllerKey, ownerIndex, podFromTemplate } from './owner.ts';
 import { nextAvailability, podIsActive, untilAvailable } from './pod-readiness.ts';
 import { createPod, deletePod } from './pod-writes.ts';
 
 /** Keeps the pods of each StatefulSet: numbered, one after the other unless the set wants them in parallel. */
 export function startStatefulSetController(context: ControllerContext): ReconcileQueue {
-  const { view, signal, clock, onError } = context;
-  const queue = new ReconcileQueue({
-    signal,
-    clock,
-    concurrency: 4,
-    reconcile: (key) => reconcile(context, key, queue),
-    onError: (key, error) => onError('statefulset', key, error),
-  });
-  view.statefulSets.subscribe((key) => queue.add(key));
+  const { view } = context;
+  const queue = startObjectQueue(context, 'statefulset', view.statefulSets, (key, queue) =>
+    reconcile(context, key, queue),
+  );
   view.pods.subscribe((_, old, current) => {
     const key = controllerKey(current ?? old, 'StatefulSet');
     if (key !== undefined) queue.add(key);
   });
-  for (const key of view.statefulSets.keys()) queue.add(key);
   return queue;
 }
 
