@@ -1,146 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { parseAddress } from '../../src/address/address.ts';
-import { defaultPrefix, formatPrefix, hostPrefix, parsePrefix } from '../../src/address/prefix.ts';
+import { formatPrefix, hostPrefix, parsePrefix } from '../../src/address/prefix.ts';
 import type { Change, NamespaceChanges } from '../../src/host/change.ts';
 import type { OwnedLink } from '../../src/host/owned-state.ts';
-import type { Route } from '../../src/host/route.ts';
-import { applyChanges, type ChangeContext, type ChangeResult, failureOf } from '../../src/kernel/change-applier.ts';
-import { LINK_GROUPS, LinkReaper } from '../../src/kernel/link-reaper.ts';
-import type { NetlinkSocket } from '../../src/kernel/netlink/netlink-socket.ts';
-import {
-  createNamedNamespace,
-  type NetworkNamespace,
-  removeNamedNamespace,
-} from '../../src/kernel/network-namespace.ts';
+import { applyChanges, failureOf } from '../../src/kernel/change-applier.ts';
+import { LINK_GROUPS } from '../../src/kernel/link-reaper.ts';
+import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { readNetworkState } from '../../src/kernel/network-state-reader.ts';
-import { retirePodInterface } from '../../src/kernel/pod-interface.ts';
 import { readLinks } from '../../src/kernel/rtnetlink/link-table.ts';
 import { readRoutes } from '../../src/kernel/rtnetlink/table-reader.ts';
-import type { TableChange } from '../../src/netfilter/table-change.ts';
-import { configure, jsonIn, newNamespace, routeSocket, runIn } from '../namespace.ts';
-
-const POD = parseAddress('10.244.0.7');
-const POD6 = parseAddress('fd00:10:244::7');
-const GATEWAY = parseAddress('169.254.1.1');
-const GATEWAY6 = parseAddress('fe80::1');
-const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
-const POD_MAC = '0a:58:0a:f4:00:07';
-
-interface Node {
-  readonly host: NetworkNamespace;
-  readonly pod: NetworkNamespace;
-  readonly podPath: string;
-  readonly socket: NetlinkSocket;
-  readonly reaper: LinkReaper;
-  readonly tables: TableChange[];
-  readonly context: ChangeContext;
-}
-
-async function newNode(t: TestContext): Promise<Node> {
-  const directory = mkdtempSync(path.join(tmpdir(), 'flatnet-applier-'));
-  const host = newNamespace(t);
-  const socket = routeSocket(t, host);
-  const podPath = path.join(directory, 'pod');
-  const pod = createNamedNamespace(podPath);
-  const reaper = await LinkReaper.open({ namespace: host, delay: 0, onError: (error) => assert.fail(String(error)) });
-  t.after(async () => {
-    await reaper.close();
-    pod.close();
-    removeNamedNamespace(podPath);
-    rmSync(directory, { recursive: true });
-  });
-  const tables: TableChange[] = [];
-  const applyTables = (changes: readonly TableChange[]) => void tables.push(...changes);
-  return { host, pod, podPath, socket, reaper, tables, context: { socket, namespace: host, reaper, applyTables } };
-}
-
-function veth(podPath: string): OwnedLink {
-  return {
-    name: 'vethpod7',
-    kind: { kind: 'veth', peer: { namespace: podPath, name: 'eth0', mac: POD_MAC } },
-    alias: 'flatnet:pod 0123 eth0',
-    mac: HOST_MAC,
-    mtu: 1450,
-    up: true,
-  };
-}
-
-function route(destination: Route['destination'], device: string, rest: Partial<Route> = {}): Route {
-  return {
-    table: 254,
-    destination,
-    type: 'unicast',
-    nextHops: [{ device, weight: 1, onlink: false }],
-    metric: destination.address.family === 4 ? 0 : 1024,
-    protocol: 102,
-    scope: destination.address.family === 4 ? 'link' : 'global',
-    ...rest,
-  };
-}
-
-function neighbour(device: string, address: typeof POD, mac: string): Change {
-  return { kind: 'put-neighbour', neighbour: { device, address, mac, state: 'permanent', protocol: 102 } };
-}
-
-/** Point-to-point wiring of one pod in both families. */
-function wiring({ podPath }: Node): readonly NamespaceChanges[] {
-  const sysctl = (key: string, value: string): Change => ({ kind: 'set-sysctl', setting: { key, value } });
-  const gateway = (address: typeof POD) =>
-    route(defaultPrefix(address.family), 'eth0', {
-      nextHops: [{ gateway: address, device: 'eth0', weight: 1, onlink: true }],
-      scope: 'global',
-    });
-  return [
-    {
-      changes: [
-        sysctl('net.ipv4.ip_forward', '1'),
-        { kind: 'add-link', link: veth(podPath) },
-        sysctl('net.ipv6.conf.vethpod7.accept_dad', '0'),
-        neighbour('vethpod7', POD, POD_MAC),
-        neighbour('vethpod7', POD6, POD_MAC),
-        { kind: 'put-route', route: route(hostPrefix(POD), 'vethpod7') },
-        { kind: 'put-route', route: route(hostPrefix(POD6), 'vethpod7') },
-        { kind: 'change-tables', changes: [] },
-      ],
-    },
-    {
-      namespace: podPath,
-      changes: [
-        sysctl('net.ipv6.conf.eth0.accept_dad', '0'),
-        { kind: 'update-link', link: { name: 'eth0', kind: { kind: 'pod-end' }, mac: POD_MAC, mtu: 1450, up: true } },
-        ...[POD, POD6].map(
-          (address): Change => ({
-            kind: 'put-address',
-            address: { device: 'eth0', address, length: address.family === 4 ? 32 : 128, scope: 'global', noDad: true },
-          }),
-        ),
-        neighbour('eth0', GATEWAY, HOST_MAC),
-        neighbour('eth0', GATEWAY6, HOST_MAC),
-        { kind: 'put-route', route: gateway(GATEWAY) },
-        { kind: 'put-route', route: gateway(GATEWAY6) },
-      ],
-    },
-  ];
-}
-
-/** Nobody listens there: that a connection is refused at once shows that packets go there and come back. */
-function assertReaches(from: NetworkNamespace, address: string): void {
-  const script = `require('node:net').connect({ host: '${address}', port: 9, timeout: 10000 })
-    .on('timeout', () => process.exit(2))
-    .on('error', (error) => process.exit(error.code === 'ECONNREFUSED' ? 0 : 1))`;
-  runIn(from, process.execPath, '-e', script);
-}
-
-/** The message says enough; the error with all its causes would bury it. */
-function assertDone(results: readonly ChangeResult[]): void {
-  assert.equal(failureOf('apply changes', results)?.message, undefined);
-}
-
-const codes = (results: readonly ChangeResult[]) => results.map(({ error }) => error?.code);
+import { configure, jsonIn, routeSocket, runIn } from '../namespace.ts';
+import { assertDone, codes, HOST_MAC, newNode, POD, POD_MAC, POD6, route, veth, wiring } from './wired-pod.ts';
 
 describe('applyChanges', () => {
   it('wires a pod that answers in both families, and changes nothing when applied again', async (t) => {
@@ -441,58 +312,13 @@ describe('applyChanges', () => {
   });
 });
 
-describe('LinkReaper', () => {
-  it('removes links in the background, and what an earlier one has left', async (t) => {
-    const node = await newNode(t);
-    configure(node.host, [
-      'link add left0 type bridge',
-      'link add left1 type bridge',
-      'link add stays type bridge',
-      `link set left0 group ${LINK_GROUPS.unfinished}`,
-      `link set left1 group ${LINK_GROUPS.retired}`,
-    ]);
-    await using reaper = await LinkReaper.open({ namespace: node.host });
-    assert.deepEqual(
-      readLinks(node.socket).links.map(({ name }) => name),
-      ['lo', 'stays'],
-    );
-    reaper.retire(node.socket, 'stays', readLinks(node.socket).indexOf('stays'));
-    assert.equal(reaper.isRetired('stays'), true);
-    await reaper.idle();
-    assert.equal(reaper.isRetired('stays'), false);
-    assert.deepEqual(
-      readLinks(node.socket).links.map(({ name }) => name),
-      ['lo'],
-    );
-  });
-});
-
-describe('retirePodInterface', () => {
-  it('leaves neither name nor address behind, while the link itself may live on', async (t) => {
-    const node = await newNode(t);
-    assertDone(await applyChanges(wiring(node), node.context));
-    assert.equal(retirePodInterface(node.podPath, 'eth0'), true);
-    const state = readNetworkState(routeSocket(t, node.pod), { namespace: node.pod });
-    assert.deepEqual(state.addresses, []);
-    assert.equal(
-      state.links.some(({ name }) => name === 'eth0'),
-      false,
-    );
-    assert.equal(retirePodInterface(node.podPath, 'eth0'), false);
-    assert.equal(retirePodInterface('/nonexistent', 'eth0'), false);
-    const removed = await applyChanges([{ changes: [{ kind: 'remove-link', name: 'vethpod7' }] }], node.context);
-    assert.deepEqual(codes(removed), [undefined]);
-    await node.reaper.idle();
-    assert.deepEqual(
-      readLinks(node.socket).links.map(({ name }) => name),
-      ['lo'],
-    );
-    assert.deepEqual(
-      readLinks(routeSocket(t, node.pod)).links.map(({ name }) => name),
-      ['lo'],
-    );
-  });
-});
+/** Nobody listens there: that a connection is refused at once shows that packets go there and come back. */
+function assertReaches(from: NetworkNamespace, address: string): void {
+  const script = `require('node:net').connect({ host: '${address}', port: 9, timeout: 10000 })
+    .on('timeout', () => process.exit(2))
+    .on('error', (error) => process.exit(error.code === 'ECONNREFUSED' ? 0 : 1))`;
+  runIn(from, process.execPath, '-e', script);
+}
 
 /** A state without what the kernel does in its own time. */
 function comparable({ routes, neighbours, forwarding: _forwarding, ...state }: ReturnType<typeof readNetworkState>) {
