@@ -32,8 +32,8 @@ export function configure(namespace: NetworkNamespace, lines: readonly string[])
   assert.equal(result.status, 0, result.error?.message ?? result.stderr);
 }
 
-/** Waits until something is so; the test fails where it isn't within some seconds. */
-export async function eventually(what: string, isSo: () => boolean, seconds = 10): Promise<void> {
+/** Waits until something is so; the test fails where it isn't within half a minute. */
+export async function eventually(what: string, isSo: () => boolean, seconds = 30): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!isSo()) {
     assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);
