@@ -38,10 +38,10 @@ export function isDockerDefault({ device, prefix }: { readonly device?: string; 
   return device === 'docker0' && samePrefix(prefix, DOCKER_DEFAULT);
 }
 
-/** A range of containers that holds the address of another host. */
+/** A range of containers that holds the address of another host: neither reaches the other. */
 export function hostAddressInRange(fault: Fault): Explanation | undefined {
-  const range = claimedRange(fault);
-  if (range === undefined || !fault.receiver.isRoot) return undefined;
+  const range = fault.receiver.isRoot ? claimedRange(fault) : rangeOfBearer(fault);
+  if (range === undefined) return undefined;
   const what = isDockerDefault(range) ? "docker0's default range" : 'a range of containers';
   return {
     cause: `${what}, ${formatPrefix(range.prefix)}, holds the address of a host`,
@@ -53,6 +53,12 @@ export function hostAddressInRange(fault: Fault): Explanation | undefined {
       ? 'give docker0 a range that no host is in: "bip" in /etc/docker/daemon.json'
       : `give the containers a range that no host is in, or the host an address outside ${formatPrefix(range.prefix)}`,
   };
+}
+
+/** The receiver's host's range, where it holds an address that the sending host bears itself. */
+function rangeOfBearer({ map, sender, receiver, sent, way }: Fault): HostRange | undefined {
+  if (!sender.isRoot || way.at !== sender || way.verdict !== 'delivered') return undefined;
+  return rangeHolding(map, rootOf(map, receiver), sent.destination);
 }
 
 /** The sender's host's range that kept a packet to another host from leaving. */
