@@ -131,6 +131,11 @@ export function compareAddresses(left: Address, right: Address): number {
   return left.value < right.value ? -1 : left.value > right.value ? 1 : 0;
 }
 
+/** A text that tells an address from all others, made faster than one for people. */
+export function addressKey({ family, value }: Address): string {
+  return family === 4 ? `${Number(value)}` : `${value.toString(16)}:`;
+}
+
 export function sameAddress(left: Address, right: Address): boolean {
   return left.family === right.family && left.value === right.value;
 }

@@ -56,12 +56,24 @@ function linkKindOf(kind: OwnedLink['kind']): LinkKind {
   }
 }
 
+/** Settings of new devices, around the device's name: what there is of them is the same for all that one state lies under. */
+const settingsOfNew = new WeakMap<NetworkState['sysctls'], readonly (readonly [string, string, string])[]>();
+
 /** A new device starts with a copy of `conf.default`; `all` is combined with it at each look, by whoever looks. */
-function sysctlsOf(foreign: NetworkState, owned: OwnedNetwork): ReadonlyMap<string, string> {
-  const sysctls = new Map(foreign.sysctls);
-  for (const [key, value] of foreign.sysctls) {
-    if (deviceOfSysctl(key) !== 'default') continue;
-    for (const { name } of owned.links) sysctls.set(key.replace('.default.', `.${name.replaceAll('.', '/')}.`), value);
+function sysctlsOf({ sysctls: foreign }: NetworkState, owned: OwnedNetwork): ReadonlyMap<string, string> {
+  let ofNew = settingsOfNew.get(foreign);
+  if (ofNew === undefined) {
+    ofNew = Array.from(foreign).flatMap(([key, value]) => {
+      if (deviceOfSysctl(key) !== 'default') return [];
+      const [before = '', after = ''] = key.split('.default.');
+      return [[`${before}.`, `.${after}`, value] as const];
+    });
+    settingsOfNew.set(foreign, ofNew);
+  }
+  const sysctls = new Map(foreign);
+  for (const { name } of owned.links) {
+    const device = name.replaceAll('.', '/');
+    for (const [before, after, value] of ofNew) sysctls.set(before + device + after, value);
   }
   for (const { key, value } of owned.sysctls) sysctls.set(key, value);
   return sysctls;

@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../address/address.ts';
+import { type Address, addressKey, formatAddress } from '../address/address.ts';
 import { PrefixIndex } from '../address/prefix-index.ts';
 import type { ForwardingEntry, Neighbour, SharedRows, StateTable } from './network-state.ts';
 import type { Route } from './route.ts';
@@ -30,7 +30,7 @@ function indexRoutes(rows: readonly Route[]): PrefixIndex<Route> {
 export function neighbourTable(
   rows: readonly Neighbour[],
 ): StateTable<Neighbour, { readonly device: string; readonly address: Address }> {
-  return plainTable(rows, ({ device, address }) => `${device} ${formatAddress(address)}`);
+  return plainTable(rows, ({ device, address }) => `${device} ${addressKey(address)}`);
 }
 
 /** A plain table of forwarding entries. */
@@ -54,34 +54,40 @@ function plainTable<Key, Row extends Key>(rows: readonly Row[], text: (key: Key)
 
 /** Several tables seen as one, none of them copied. */
 export function joinTables<Row, Key>(...tables: readonly StateTable<Row, Key>[]): StateTable<Row, Key> {
+  const parts = tables.flatMap((table) => table.parts ?? [table]);
   return {
     *rows() {
-      for (const table of tables) yield* table.rows();
+      for (const part of parts) yield* part.rows();
     },
-    *find(key) {
-      for (const table of tables) yield* table.find(key);
-    },
-    parts: tables,
+    find: (key) => foundIn(parts, key),
+    parts,
   };
+}
+
+function foundIn<Row, Key>(parts: readonly StateTable<Row, Key>[], key: Key): Row[] {
+  const found: Row[] = [];
+  for (const part of parts) for (const row of part.find(key)) found.push(row);
+  return found;
 }
 
 /** As joinTables, keeping the order in which routes are searched. */
 export function joinRouteTables(...tables: readonly StateTable<Route, Address>[]): StateTable<Route, Address> {
-  const joined = joinTables(...tables);
-  return {
-    rows: () => joined.rows(),
-    find: (address) => [...joined.find(address)].sort(compareRoutePreference),
-    parts: tables,
-  };
+  const { rows, parts = [] } = joinTables(...tables);
+  return { rows, find: (address) => foundIn(parts, address).sort(compareRoutePreference), parts };
 }
 
 /** A table that several hosts share, as one of them has it. */
 export function sharedTable<Row, Key>(shared: Omit<SharedRows<Row, Key>, 'sources'>): StateTable<Row, Key> {
   const { table, without } = shared;
-  const has = (row: Row) => !without.has(row);
   return {
-    rows: () => Iterator.from(table.rows()).filter(has),
-    find: (key) => Iterator.from(table.find(key)).filter(has),
+    *rows() {
+      for (const row of table.rows()) if (!without.has(row)) yield row;
+    },
+    find: (key) => {
+      const found: Row[] = [];
+      for (const row of table.find(key)) if (!without.has(row)) found.push(row);
+      return found;
+    },
     shared,
   };
 }
@@ -96,7 +102,9 @@ export function sharedRouteTable(
     return source === undefined ? route : { ...route, source };
   };
   return {
-    rows: () => Iterator.from(rows()).map(spoken),
+    *rows() {
+      for (const route of rows()) yield spoken(route);
+    },
     find: (address) => Array.from(find(address), spoken),
     shared,
   };

@@ -1,10 +1,10 @@
-import { type Address, formatAddress } from '../../../address/address.ts';
+import { type Address, addressKey, formatAddress } from '../../../address/address.ts';
 import { FAMILY_BITS } from '../../../address/family.ts';
 import { formatPrefix, type Prefix } from '../../../address/prefix.ts';
 import { literalBounds, literalNature } from '../../../netfilter/literal-bounds.ts';
 import type { Literal, SetElement } from '../../../netfilter/node.ts';
 import type { OwnNames, OwnPod } from './own-names.ts';
-import { addressKey, type Probe, type ProbeRegister } from './probe.ts';
+import type { Probe, ProbeRegister } from './probe.ts';
 
 /**
  * Writes what a host is made of in words that don't tell it from a host that is made alike: its own addresses and devices

@@ -1,9 +1,11 @@
-import type { Link } from '../../../host/link.ts';
-import type { NetworkState } from '../../../host/network-state.ts';
-import type { RoutingRule } from '../../../host/route.ts';
-import { deviceOfSysctl } from '../../../host/sysctl-key.ts';
+import { type Address, formatAddress } from '../../../address/address.ts';
+import { formatPrefix, parsePrefix, prefixCovers } from '../../../address/prefix.ts';
+import type { Link, LinkKind } from '../../../host/link.ts';
+import type { LinkAddress, NetworkState, StateTable } from '../../../host/network-state.ts';
+import type { Route, RoutingRule } from '../../../host/route.ts';
 import type { Table } from '../../../netfilter/node.ts';
 import type { FormWriter } from './form-writer.ts';
+import { partsOf } from './outside-tables.ts';
 import type { OwnPod } from './own-names.ts';
 import { type Naming, transcribe } from './transcript.ts';
 
@@ -18,11 +20,11 @@ export function describeRoot(writer: FormWriter): string {
   const lines = state.links
     .filter(({ name }) => !own.podLinks.has(name))
     .map((link) => `link ${describeLink(link, writer)} out ${own.map.leadsOut(own.root, link)}`);
-  for (const { device, address, length, ...rest } of state.addresses)
-    lines.push(`address ${device} ${addressText(writer, device, address)}/${length} ${writer.value(rest)}`);
+  for (const row of state.addresses)
+    lines.push(`address ${describeAddress(row, addressText(writer, row.device, row.address))}`);
   for (const rule of state.rules) lines.push(`rule ${describeRule(rule, writer)}`);
-  for (const [key, value] of state.sysctls)
-    if (!own.podLinks.has(deviceOfSysctl(key) ?? '')) lines.push(`${key}=${value}`);
+  for (const [device, settings] of own.settings)
+    if (!own.podLinks.has(device ?? '')) for (const [key, value] of settings) lines.push(`${key}=${value}`);
   for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) lines.push(writer.value(table));
   for (const { what, why } of state.unknown) lines.push(`unknown ${what}: ${why}`);
   for (const address of own.roots) lines.push(transcribe(state, address, naming));
@@ -49,8 +51,8 @@ export function describePod(writer: FormWriter, pod: OwnPod): string {
   const { wire } = pod;
   if (wire === undefined) return `${lines.join('\n')}\nnot wired ${pod.site.name}`;
   lines.push(`host end ${describeLink(wire.host.device, writer, pod)}`);
-  for (const [key, value] of root.state.sysctls)
-    if (deviceOfSysctl(key) === wire.host.device.name) lines.push(`${nameless(key)}=${value}`);
+  for (const [key, value] of writer.own.settings.get(wire.host.device.name) ?? [])
+    lines.push(`${nameless(key)}=${value}`);
   for (const address of pod.addresses) lines.push(transcribe(root.state, address, naming));
   return lines.join('\n');
 }
@@ -62,18 +64,11 @@ function nameless(key: string): string {
 function describeNamespace(state: NetworkState, writer: FormWriter, pod?: OwnPod): string {
   const naming = namingOf(writer, pod);
   const lines = state.links.map((link) => `link ${describeLink(link, writer, pod)}`);
-  for (const { device, address, length, ...rest } of state.addresses)
-    lines.push(`address ${device} ${naming.address(address)}/${length} ${writer.value(rest)}`);
-  for (const { destination, nextHops, source, ...rest } of state.routes.rows()) {
-    const hops = nextHops.map(
-      ({ gateway, ...hop }) => `${gateway ? naming.address(gateway) : ''} ${writer.value(hop)}`,
-    );
-    const from = source === undefined ? '' : naming.address(source);
-    lines.push(`route ${writer.prefix(destination, pod)} ${hops.join(';')} ${from} ${writer.value(rest)}`);
-  }
+  for (const row of state.addresses) lines.push(`address ${describeAddress(row, naming.address(row.address))}`);
+  for (const part of partsOf(state.routes)) lines.push(describeRoutes(part, writer, naming, pod));
   for (const rule of state.rules) lines.push(`rule ${describeRule(rule, writer, pod)}`);
-  for (const { address, mac, ...rest } of state.neighbours.rows())
-    lines.push(`neighbour ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${writer.value(rest)}`);
+  for (const { device, address, mac, state: known, proxy } of state.neighbours.rows())
+    lines.push(`neighbour ${device} ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${known} ${proxy ?? ''}`);
   for (const entry of state.forwarding.rows()) lines.push(`forwarding ${writer.value(entry)}`);
   for (const [key, value] of state.sysctls) lines.push(`${key}=${value}`);
   for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) lines.push(writer.value(table));
@@ -81,26 +76,76 @@ function describeNamespace(state: NetworkState, writer: FormWriter, pod?: OwnPod
   return lines.join('\n');
 }
 
-function describeLink(
-  { name, kind, mac, mtu, up, running, master, port, group, index }: Link,
-  writer: FormWriter,
-  pod?: OwnPod,
-): string {
-  const { mac: macText, device, address } = namingOf(writer, pod);
-  const isWire = pod?.wire?.host.device.name === name || pod?.wire?.pod.device.name === name;
-  const local = kind.kind === 'vxlan' && kind.local !== undefined ? address(kind.local) : '';
-  const { local: _, ...rest } = kind.kind === 'vxlan' ? kind : { ...kind, local: undefined };
-  // the numbers of a pair tell nothing but who is joined to whom
-  const made = isWire ? 'pair' : `${index} ${writer.value(rest)} ${local}`;
-  return `${device(name)} ${made} ${mac ? macText(mac) : ''} ${mtu} ${up} ${running} ${master ?? ''} ${writer.value(port)} ${group ?? 0}`;
+function describeAddress(
+  { device, length, scope, peer, noPrefixRoute, tentative, dadFailed }: LinkAddress,
+  name: string,
+) {
+  const far = peer === undefined ? '' : formatAddress(peer);
+  return `${device} ${name}/${length} ${scope} ${far} ${noPrefixRoute ?? ''} ${tentative ?? ''} ${dadFailed ?? ''}`;
 }
 
-function describeRule({ from, to, ...rest }: RoutingRule, writer: FormWriter, pod?: OwnPod): string {
-  const ends = [from, to].map((prefix) => (prefix === undefined ? 'any' : writer.prefix(prefix, pod)));
-  return `${ends.join(' ')} ${writer.value(rest)}`;
+/** What new namespaces have is the same table in many of them. */
+const ofLoopback = new WeakMap<object, string>();
+
+function describeRoutes(part: StateTable<Route, Address>, writer: FormWriter, naming: Naming, pod?: OwnPod): string {
+  const known = ofLoopback.get(part);
+  if (known !== undefined) return known;
+  let text = '';
+  let isLoopbacks = true;
+  for (const { table, destination, type, nextHops, source, metric, scope, mtu } of part.rows()) {
+    isLoopbacks &&= LOOPBACK.some((prefix) => prefixCovers(prefix, destination));
+    const to = isLoopbacks ? formatPrefix(destination) : writer.prefix(destination, pod);
+    text += `route ${table} ${to} ${type} ${metric} ${scope} ${mtu ?? ''}`;
+    text += ` ${source === undefined ? '' : isLoopbacks && nextHops.every(({ gateway }) => gateway === undefined) ? formatAddress(source) : naming.address(source)}`;
+    for (const { device, gateway, weight, onlink, dead } of nextHops)
+      text += ` ${device} ${gateway ? naming.address(gateway) : ''} ${weight} ${onlink} ${dead ?? ''};`;
+    text += '\n';
+  }
+  if (isLoopbacks) ofLoopback.set(part, text);
+  return text;
 }
+
+const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
+
+function describeLink(link: Link, writer: FormWriter, pod?: OwnPod): string {
+  const { name, kind, mac, mtu, up, running, master, port, group, index } = link;
+  const naming = namingOf(writer, pod);
+  const isWire = pod?.wire?.host.device.name === name || pod?.wire?.pod.device.name === name;
+  // the numbers of a pair tell nothing but who is joined to whom
+  const made = isWire ? 'pair' : `${index} ${describeKind(kind, writer, naming)}`;
+  const text = `${naming.device(name)} ${made} ${mac ? naming.mac(mac) : ''} ${mtu} ${up} ${running} ${group ?? 0}`;
+  return master === undefined ? text : `${text} ${master} ${writer.value(port)}`;
+}
+
+function describeKind(kind: LinkKind, writer: FormWriter, naming: Naming): string {
+  if (kind.kind === 'loopback' || kind.kind === 'device') return kind.kind;
+  if (kind.kind !== 'vxlan') return writer.value(kind);
+  const { local, ...rest } = kind;
+  return `${writer.value(rest)} ${local === undefined ? '' : naming.address(local)}`;
+}
+
+const namings = new WeakMap<object, Naming>();
 
 function namingOf(writer: FormWriter, pod?: OwnPod): Naming {
+  const known = namings.get(pod ?? writer) ?? makeNaming(writer, pod);
+  namings.set(pod ?? writer, known);
+  return known;
+}
+
+/** Rules that say nothing of addresses are the same objects in many namespaces. */
+const ofNobody = new WeakMap<RoutingRule, string>();
+
+function describeRule(rule: RoutingRule, writer: FormWriter, pod?: OwnPod): string {
+  const known = ofNobody.get(rule);
+  if (known !== undefined) return known;
+  const { from, to, ...rest } = rule;
+  const ends = [from, to].map((prefix) => (prefix === undefined ? 'any' : writer.prefix(prefix, pod)));
+  const text = `${ends.join(' ')} ${writer.value(rest)}`;
+  if (from === undefined && to === undefined) ofNobody.set(rule, text);
+  return text;
+}
+
+function makeNaming(writer: FormWriter, pod: OwnPod | undefined): Naming {
   const { own } = writer;
   const wire = pod?.wire;
   return {

@@ -65,7 +65,7 @@ function routeText(route: Route, own: OwnNames): string {
 }
 
 /** The tables that a table is put together of, down to those that aren't. */
-function partsOf<Row, Key>(table: StateTable<Row, Key>): readonly StateTable<Row, Key>[] {
+export function partsOf<Row, Key>(table: StateTable<Row, Key>): readonly StateTable<Row, Key>[] {
   return table.parts === undefined ? [table] : table.parts.flatMap(partsOf);
 }
 

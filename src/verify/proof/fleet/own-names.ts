@@ -1,10 +1,10 @@
-import type { Address } from '../../../address/address.ts';
+import { type Address, addressKey } from '../../../address/address.ts';
 import type { Mac } from '../../../address/mac.ts';
 import type { HostState } from '../../../host/network-state.ts';
+import { deviceOfSysctl } from '../../../host/sysctl-key.ts';
 import { type Port, type Site, SiteMap } from '../../model/site.ts';
 import { findParticipants, type Participant } from '../participant.ts';
 import type { Fleet } from './fleet.ts';
-import { addressKey } from './probe.ts';
 
 /** A pod of a host, and where it is joined to the host's own namespace. */
 export interface OwnPod {
@@ -33,6 +33,8 @@ export class OwnNames {
   readonly #podKeys = new Set<string>();
   /** What the devices of its own namespace are called, by their MACs; but for those of its pods' pairs. */
   readonly macs: ReadonlyMap<Mac, string>;
+  /** The settings of the host's own namespace by the device that they are of. */
+  readonly settings: ReadonlyMap<string | undefined, readonly (readonly [key: string, value: string])[]>;
 
   constructor(host: HostState, { cluster }: Pick<Fleet, 'cluster'>) {
     this.map = new SiteMap([host]);
@@ -50,6 +52,7 @@ export class OwnNames {
     this.roots = rows.map(({ address }) => address);
     for (const [place, address] of this.roots.entries()) this.#rootNames.set(addressKey(address), `@r${place}`);
     for (const pod of this.pods) for (const address of pod.addresses) this.#podKeys.add(addressKey(address));
+    this.settings = Map.groupBy(root.state.sysctls, ([key]) => deviceOfSysctl(key));
     this.macs = new Map(
       root.state.links.flatMap(({ name, mac }) =>
         mac === undefined || this.podLinks.has(name) ? [] : [[mac, `@m:${name}`] as const],

@@ -1,5 +1,3 @@
-import type { Address } from '../../../address/address.ts';
-import { formatAddress } from '../../../address/address.ts';
 import { AddressSet } from '../../../address/address-set.ts';
 import type { Family } from '../../../address/family.ts';
 import { lastAddress, type Prefix } from '../../../address/prefix.ts';
@@ -68,9 +66,4 @@ export class ProbeRegister {
     this.#byRange.set(key, probe);
     return probe;
   }
-}
-
-/** What an address is told apart by. */
-export function addressKey(address: Address): string {
-  return address.family === 4 ? `${address.value}` : formatAddress(address);
 }

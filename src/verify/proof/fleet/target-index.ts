@@ -1,6 +1,6 @@
-import type { Address } from '../../../address/address.ts';
+import { type Address, addressKey } from '../../../address/address.ts';
 import { FAMILIES, type Family } from '../../../address/family.ts';
-import { addressKey, type Probe } from './probe.ts';
+import type { Probe } from './probe.ts';
 
 /** Whose an address is: a pod's, or that of a host's own namespace. */
 export type TargetKind = 'pod' | 'root';
