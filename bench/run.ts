@@ -2,7 +2,7 @@
  * Measures Flatnet beside what it is compared with, in one run and turn about, and prints what came of it. Nothing is
  * asserted: figures of a busy machine are no verdict.
  *
- *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [services]
+ *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [labs] [services]
  *
  * All of it runs in namespaces of its own, and nothing is left behind.
  */
@@ -13,6 +13,7 @@ import { measureCni } from './cni-figures.ts';
 import type { Measured } from './figure.ts';
 import { formatFigures } from './figure-table.ts';
 import { measureFootprint } from './footprint-figures.ts';
+import { measureLabs } from './lab-figures.ts';
 import { measurePlanning } from './planning-figures.ts';
 import { measureServices } from './service-figures.ts';
 import { measureWire } from './wire-figures.ts';
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> 
   wire: measureWire,
   footprint: measureFootprint,
   planning: measurePlanning,
+  labs: measureLabs,
   services: measureServices,
 };
 
