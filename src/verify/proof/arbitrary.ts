@@ -11,6 +11,24 @@ import {
   withNft,
   withRoot,
 } from './planned-hosts.ts';
+import type { PacketChoice } from './told-as-walked.ts';
+
+const arbitraryPort = fc.oneof(
+  fc.constantFrom(1n, 22n, 53n, 79n, 80n, 81n, 1000n, 1500n, 1999n, 2000n, 4789n, 8080n, 30080n, 40000n, 65535n),
+  fc.bigInt({ min: 1n, max: 65535n }),
+);
+
+/** Which of a cluster's packets to look at. */
+export const arbitraryPackets: fc.Arbitrary<readonly PacketChoice[]> = fc.array(
+  fc.record({
+    from: fc.nat(),
+    to: fc.nat(),
+    protocol: fc.nat(3),
+    sourcePort: arbitraryPort,
+    destinationPort: arbitraryPort,
+  }),
+  { minLength: 30, maxLength: 30 },
+);
 
 type Fault = (hosts: readonly HostState[]) => readonly HostState[];
 
@@ -181,6 +199,7 @@ const shape: fc.Arbitrary<ClusterShape> = fc.record({
   pods: fc.integer({ min: 1, max: 4 }),
   backend: fc.constantFrom('auto', 'host-gw', 'vxlan', 'cloud'),
   families: fc.constantFrom<ClusterShape['families']>([4], [4, 6]),
+  wiring: fc.constantFrom('point-to-point', 'bridge'),
 });
 
 /** Planned clusters of three hosts with up to three faults. */

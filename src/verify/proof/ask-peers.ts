@@ -20,8 +20,8 @@ export interface AskSetting {
   readonly landmarks: Landmarks;
   /** Whether some rule speaks of SCTP. */
   readonly withSctp: boolean;
-  /** The ports that nobody asks about of packets to these. */
-  unasked(to: Peers): Unasked;
+  /** The ports that nobody asks about of packets between these. */
+  unasked(from: Peers, to: Peers): Unasked;
   /** Whether a breach may be what somebody asked for; why, where it may. */
   pardon(finding: Finding): Doubtful | 'not judged' | undefined;
 }
@@ -64,6 +64,7 @@ class Inquiry {
   readonly #to: Peers;
   readonly #family: Family;
   readonly #protocols: readonly bigint[];
+  readonly #unasked: Unasked;
   readonly #given: Address | undefined;
 
   /** @param given what is spoken from, where that isn't what the kernel selects */
@@ -73,12 +74,13 @@ class Inquiry {
     this.#to = to;
     this.#family = family;
     this.#protocols = protocolsOf(family, setting.withSctp);
+    this.#unasked = setting.unasked(from, to);
     this.#given = given;
   }
 
   *ask(): Generator<Finding> {
-    const { walk, landmarks, unasked, pardon } = this.#setting;
-    const question = { landmarks, unasked: unasked(this.#to) };
+    const { walk, landmarks, pardon } = this.#setting;
+    const question = { landmarks, unasked: this.#unasked };
     const choose = (box: Box) => this.#choose(box);
     const look = (point: Point) => {
       const { from, to } = this.#pairAt(point);
@@ -114,7 +116,7 @@ class Inquiry {
       for (const from of this.#sendersIn(source))
         if (from !== to) {
           const ends = { source: this.#sourceOf(from), destination: this.#valueOf(to) };
-          return pointIn(box, this.#protocols, ends, this.#setting.unasked(this.#to));
+          return pointIn(box, this.#protocols, ends, this.#unasked);
         }
     return undefined;
   }

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import type { Family } from '../../address/family.ts';
 import type { BackendName } from '../../cluster/cluster-configuration.ts';
+import type { Wiring } from '../../cni/attachment.ts';
 import type { HostState, NetworkState } from '../../host/network-state.ts';
 import { parseIptablesSave } from '../../netfilter/iptables/parse-iptables-save.ts';
 import { translateIptables } from '../../netfilter/iptables/translate/translate-ruleset.ts';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
 import type { Table } from '../../netfilter/node.ts';
-import { announcedDirectory, attachment, nodeInput, plannedHost } from '../../plan/arbitrary.ts';
+import { announcedDirectory, attachment, nodeInput, plannedHost, SETTINGS } from '../../plan/arbitrary.ts';
 import { outlineNode } from '../../plan/plan-node.ts';
 import { planHostState } from '../../render/planned-host.ts';
 import type { FabricRoute } from '../model/site.ts';
@@ -17,6 +18,7 @@ export interface ClusterShape {
   readonly pods: number;
   readonly backend: BackendName;
   readonly families: readonly Family[];
+  readonly wiring?: Wiring;
 }
 
 export interface PlannedCluster {
@@ -25,16 +27,23 @@ export interface PlannedCluster {
 }
 
 /** Hosts with some pods each, every other one on another subnet where the backend knows a way there. */
-export function plannedCluster({ hosts: count, pods, backend, families }: ClusterShape): PlannedCluster {
+export function plannedCluster({
+  hosts: count,
+  pods,
+  backend,
+  families,
+  wiring = 'point-to-point',
+}: ClusterShape): PlannedCluster {
   const planned = Array.from({ length: count }, (_, number) =>
     plannedHost({ number, subnet: backend === 'host-gw' ? 1 : 1 + (number % 2), families, backend }),
   );
-  const directory = announcedDirectory(planned);
+  const settings = { ...SETTINGS, wiring };
+  const directory = announcedDirectory(planned, settings);
   const hosts = planned.map((host) => {
     const attachments = Array.from({ length: pods }, (_, number) =>
-      attachment(host, number, { pod: { namespace: host.node.name, name: `${number}` } }),
+      attachment(host, number, { wiring, pod: { namespace: host.node.name, name: `${number}` } }),
     );
-    const { plan } = outlineNode(nodeInput(host, directory, { attachments }));
+    const { plan } = outlineNode(nodeInput(host, directory, { attachments, settings }));
     return planHostState(plan ?? assert.fail(), host.facts);
   });
   const fabric = planned.flatMap(({ node }) => node.podPrefixes.map((prefix) => ({ prefix, host: node.name })));

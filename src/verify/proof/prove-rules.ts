@@ -54,7 +54,7 @@ export function proofScene(
     walk: new Walk(map),
     landmarks: new Landmarks(own),
     withSctp: map.sites.some(({ state }) => speaksOfSctp(state.ruleset)),
-    unasked: unaskedPorts(map.sites, asked),
+    unasked: unaskedPorts(asked),
     pardon: (finding) => pardon.of(finding),
   };
   return { map, groups, unknown, setting };

@@ -22,17 +22,21 @@ describe('the ports that nobody asks about', () => {
   it('are those of nodes that lead elsewhere on purpose, and those of tunnels', () => {
     const map = new SiteMap(plannedCluster(SHAPE).hosts);
     const { all } = findParticipants(map, undefined);
-    const unasked = unaskedPorts(map.sites, ASKED);
-    const has = (name: string, protocol: bigint, port: bigint) => {
+    const unasked = unaskedPorts(ASKED);
+    const peers = (name: string) => {
       const member = all.find(({ site }) => site.name === name) ?? assert.fail();
-      return unasked({ kind: member.kind, members: [member] }).has('destinationPort', protocol, port);
+      return { kind: member.kind, members: [member] };
     };
+    const has = (name: string, protocol: bigint, port: bigint) =>
+      unasked(peers('pod/node-2/0'), peers(name)).has('destinationPort', protocol, port);
     assert.ok(has('node/node-0', 6n, 30080n), 'at every node');
     assert.ok(has('node/node-0', 17n, 53n), 'at one address');
     assert.ok(!has('node/node-1', 17n, 53n), 'at another node');
     assert.ok(!has('node/node-0', 17n, 30080n), 'the same port of another protocol');
     assert.ok(!has('pod/node-0/0', 6n, 30080n), 'at pods');
-    assert.ok(has('pod/node-0/0', 17n, 8472n), 'a port of a tunnel');
+    assert.ok(has('node/node-0', 17n, 8472n), 'a port of a tunnel');
+    assert.ok(!has('pod/node-0/0', 17n, 8472n), 'which is nothing to pods');
+    assert.ok(unasked(peers('node/node-0'), peers('pod/node-1/0')).has('sourcePort', 17n, 8472n));
   });
 
   const LED_AWAY = `table ip p { chain c { type nat hook prerouting priority -90;
@@ -69,7 +73,7 @@ describe('the ports that nobody asks about', () => {
       walk: new Walk(map),
       landmarks: new Landmarks(own),
       withSctp: false,
-      unasked: unaskedPorts(map.sites, askedPorts),
+      unasked: unaskedPorts(askedPorts),
       pardon: () => undefined,
     };
     const found = groups.flatMap((from) =>

@@ -1,62 +1,66 @@
 import { sameAddress } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { AskedPort } from '../asked-port.ts';
-import type { Site } from '../model/site.ts';
 import type { Peers } from './peers.ts';
 
 /** An end of a packet that a port is at. */
 export type PortEnd = 'sourcePort' | 'destinationPort';
 
+/** Ports, each with its protocol as `portKey` writes them. */
+type Ports = ReadonlySet<string>;
+
+const NO_PORTS: Ports = new Set();
+
+function portKey(protocol: bigint | number, port: bigint | number): string {
+  return `${protocol} ${port}`;
+}
+
 /** Ports that nobody asks about, by protocol and end. */
 export class Unasked {
-  readonly #ports: ReadonlySet<string>;
+  readonly #ports: Readonly<Record<PortEnd, Ports>>;
 
-  /** @param ports as `portKey` writes them */
-  constructor(ports: Iterable<string> = []) {
-    this.#ports = new Set(ports);
+  constructor(sourcePort: Ports = NO_PORTS, destinationPort: Ports = NO_PORTS) {
+    this.#ports = { sourcePort, destinationPort };
   }
 
   has(end: PortEnd, protocol: bigint, port: bigint): boolean {
-    return this.#ports.size > 0 && this.#ports.has(portKey(end, protocol, port));
+    const ports = this.#ports[end];
+    return ports.size > 0 && ports.has(portKey(protocol, port));
   }
 }
 
-/** Equal for the same port of the same protocol at the same end. */
-export function portKey(end: PortEnd, protocol: bigint | number, port: bigint | number): string {
-  return `${end} ${protocol} ${port}`;
+/**
+ * The ports that nobody asks about: those of nodes that lead elsewhere on purpose, and those that a node's own tunnels
+ * hold, to and from which no program can speak.
+ */
+export function unaskedPorts(asked: readonly AskedPort[]): (from: Peers, to: Peers) => Unasked {
+  const fromPeers = new Map<Peers, Ports>();
+  const toPeers = new Map<Peers, Ports>();
+  return (from, to) =>
+    new Unasked(
+      remembered(fromPeers, from, () => tunnelPorts(from)),
+      remembered(toPeers, to, () => new Set([...tunnelPorts(to), ...ledAway(to, asked)])),
+    );
 }
 
-/** IANA's port of VXLAN, which plugins guard even where they use another one. */
-const VXLAN_PORT = 4789;
+function remembered<Value>(known: Map<Peers, Value>, peers: Peers, make: () => Value): Value {
+  const value = known.get(peers) ?? make();
+  known.set(peers, value);
+  return value;
+}
 
-/**
- * The ports of tunnels between hosts. Plugins let nobody but hosts send to them, for a pod that does could speak as if it
- * were any other: that is a guard of the network, and no packet of a pod's own.
- */
-function tunnelPorts(sites: readonly Site[]): readonly string[] {
-  const ports = new Set([VXLAN_PORT]);
-  for (const { links } of sites) for (const { kind } of links.values()) if (kind.kind === 'vxlan') ports.add(kind.port);
-  return [...ports].flatMap((port) =>
-    (['sourcePort', 'destinationPort'] as const).map((end) => portKey(end, PROTOCOL_NUMBERS.udp, port)),
+function tunnelPorts({ kind, members }: Peers): Ports {
+  if (kind === 'pod') return NO_PORTS;
+  const links = members.flatMap(({ site }) => [...site.links.values()]);
+  return new Set(
+    links.flatMap((link) => (link.kind.kind === 'vxlan' ? [portKey(PROTOCOL_NUMBERS.udp, link.kind.port)] : [])),
   );
 }
 
-/** The ports that nobody asks about: those of tunnels, and of packets to a node those that lead elsewhere on purpose. */
-export function unaskedPorts(sites: readonly Site[], asked: readonly AskedPort[]): (to: Peers) => Unasked {
-  const tunnels = tunnelPorts(sites);
-  const known = new WeakMap<Peers, Unasked>();
-  const ofPods = new Unasked(tunnels);
-  return (to) => {
-    if (to.kind === 'pod') return ofPods;
-    const unasked = known.get(to) ?? new Unasked([...tunnels, ...portsOf(to, asked)]);
-    known.set(to, unasked);
-    return unasked;
-  };
-}
-
-function portsOf({ members }: Peers, asked: readonly AskedPort[]): readonly string[] {
+function ledAway({ kind, members }: Peers, asked: readonly AskedPort[]): readonly string[] {
+  if (kind === 'pod') return [];
   const own = members.flatMap(({ addresses }) => addresses);
   return asked
     .filter(({ addresses }) => addresses?.some((at) => own.some((address) => sameAddress(address, at))) ?? true)
-    .map(({ protocol, port }) => portKey('destinationPort', PROTOCOL_NUMBERS[protocol], port));
+    .map(({ protocol, port }) => portKey(PROTOCOL_NUMBERS[protocol], port));
 }
