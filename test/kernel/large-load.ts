@@ -1,59 +1,112 @@
 /**
- * Loads and changes a big map in the namespace that it is started in, and says what it saw; nftables-user-namespace.test.ts
- * starts it where socket buffers can't be forced.
+ * Loads and changes the tables of very many services in the network namespace that it is started in, connects through
+ * them, and says what it saw; nftables-user-namespace.test.ts starts it where socket buffers can't be forced.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import net from 'node:net';
+import { addToAddress, formatAddress, parseAddress } from '../../src/address/address.ts';
+import { parsePrefix } from '../../src/address/prefix.ts';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { diffTables } from '../../src/netfilter/diff-tables.ts';
-import type { Table } from '../../src/netfilter/node.ts';
-import { SERVICES } from './example-table.ts';
+import type { PlannedService } from '../../src/plan/service/service-plan.ts';
+import { ServiceTables } from '../../src/render/service/service-tables.ts';
 
-const ELEMENTS = 50_000;
+const SERVICES = 10_000;
+const ENDPOINTS = 10;
+/** Services that change, and how many of them at once. */
+const CHANGED = 1_000;
+const PIECE = 100;
 /** What the kernel's default of net.core.wmem_max allows; this machine's may be larger. */
 const USUAL_BUFFER = 2 * 212_992 - 32;
+const PORT = 8080;
+const FIRST_SERVICE = parseAddress('10.96.0.10');
+const FIRST_ENDPOINT = parseAddress('10.128.0.0');
 
-function bigTable(shift: number): Table {
-  const maps = SERVICES.maps.map((map) =>
-    map.name !== 'endpoints'
-      ? map
-      : {
-          ...map,
-          elements: Array.from({ length: ELEMENTS }, (_, index) => ({
-            key: [
-              { kind: 'address' as const, address: { family: 4 as const, value: 0x0a60_0000n + BigInt(index) } },
-              { kind: 'number' as const, value: 6 },
-              { kind: 'number' as const, value: 80 },
-              { kind: 'number' as const, value: 0 },
-            ],
-            value: [
-              {
-                kind: 'address' as const,
-                address: { family: 4 as const, value: 0x0af4_0000n + BigInt(index + shift) },
-              },
-              { kind: 'number' as const, value: 8080 },
-            ],
-          })),
-        },
-  );
-  return { ...SERVICES, maps };
+/** The service of a number; of two generations, which share no endpoint. */
+function planned(number: number, generation: number): PlannedService {
+  const id = `default/svc-${number} tcp IPv4 Cluster`;
+  const first = (generation * SERVICES + number) * ENDPOINTS;
+  const endpoints = Array.from({ length: ENDPOINTS }, (_, index) => ({
+    address: addToAddress(FIRST_ENDPOINT, first + index),
+    port: PORT,
+    local: true,
+  }));
+  return {
+    pools: [{ id, family: 4, protocol: 'tcp', policy: 'Cluster', endpoints, whenEmpty: 'reject' }],
+    fronts: [
+      {
+        kind: 'address',
+        role: 'cluster',
+        name: `default/svc-${number}`,
+        family: 4,
+        protocol: 'tcp',
+        address: addToAddress(FIRST_SERVICE, number),
+        port: 80,
+        reach: 'everyone',
+        pool: id,
+      },
+    ],
+  };
 }
 
+function services(generation: number) {
+  return Array.from(
+    { length: SERVICES },
+    (_, number) => [`default/svc-${number}`, planned(number, generation)] as const,
+  );
+}
+
+const surroundings = {
+  addresses: [],
+  nodePortAddresses: [],
+  peerNodePortAddresses: [],
+  podPrefixes: [],
+  clusterPrefixes: [parsePrefix('10.128.0.0/10')],
+  servicePrefixes: [parsePrefix('10.96.0.0/12')],
+};
+
+/** To which address a connection to the service of a number has come. */
+function reached(number: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: formatAddress(addToAddress(FIRST_SERVICE, number)), port: 80 });
+    socket.on('data', (data) => resolve(String(data)));
+    socket.on('error', reject);
+  });
+}
+
+async function assertLeads(generation: number, numbers: readonly number[]): Promise<void> {
+  for (const number of numbers) {
+    const expected = planned(number, generation).pools.flatMap(({ endpoints }) =>
+      endpoints.map(({ address }) => address),
+    );
+    assert.ok(expected.map(formatAddress).includes(await reached(number)), `service ${number}`);
+  }
+}
+
+for (const line of ['link set lo up', 'addr add 10.128.0.0/10 dev lo', 'route add default dev lo'])
+  assert.equal(spawnSync('ip', line.split(' ')).status, 0, line);
+const server = net.createServer((socket) => socket.end(socket.localAddress ?? '')).listen(PORT, '0.0.0.0');
+
 using session = RulesetSession.open(undefined, { longestTransaction: USUAL_BUFFER });
-const first = bigTable(0);
-session.apply([{ kind: 'add-table', table: first }]);
-const loaded = session.read(first);
-assert.ok(loaded !== undefined);
-assert.deepEqual(diffTables([loaded], [first]), []);
-const second = bigTable(1);
-session.apply(diffTables([first], [second]));
-const changed = session.read(second);
-assert.ok(changed !== undefined);
-assert.deepEqual(diffTables([changed], [second]), []);
+const tables = new ServiceTables();
+session.apply(tables.replace({ surroundings, services: new Map(services(0)) }).tables);
+await assertLeads(0, [0, 1, SERVICES / 2, SERVICES - 1]);
+const changed = services(1).slice(0, CHANGED);
+for (let at = 0; at < CHANGED; at += PIECE) session.apply(tables.change(changed.slice(at, at + PIECE)).tables);
+await assertLeads(1, [0, 1, CHANGED - 1]);
+
+const [wanted] = tables.tables;
+assert.ok(wanted !== undefined);
+const read = session.read(wanted);
+assert.ok(read !== undefined);
+assert.deepEqual(diffTables([read], [wanted]), []);
 assert.deepEqual(
-  changed.maps.map(({ name }) => name).sort(),
-  second.maps.map(({ name }) => name).sort(),
+  read.maps.map(({ name }) => name).sort(),
+  wanted.maps.map(({ name }) => name).sort(),
   'no stand-in is left over',
 );
 const listed = spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' });
-console.log(JSON.stringify({ longest: session.longestTransaction, elements: ELEMENTS, tables: listed.stdout.trim() }));
+const elements = read.maps.reduce((sum, map) => sum + map.elements.length, 0);
+console.log(JSON.stringify({ longest: session.longestTransaction, elements, tables: listed.stdout.trim() }));
+server.close();

@@ -71,21 +71,27 @@ it('an agent', async (t) => {
   });
 
   await t.test("keeps its tables while others flush theirs, and can't be robbed of them", () => {
-    const table = 'nft list table ip flatnet; nft list table netdev flatnet';
+    const table = 'for name in "ip flatnet" "netdev flatnet" "ip flatnet-services"; do nft list table $name; done';
     const kept = on(table);
     on('nft flush ruleset');
     assert.equal(on(table), kept);
-    assert.ok(!lab.succeeds('node/node-1', 'nft delete table ip flatnet'));
+    for (const name of ['flatnet', 'flatnet-services'])
+      for (const robbery of ['delete', 'flush'])
+        assert.ok(!lab.succeeds('node/node-1', `nft ${robbery} table ip ${name}`), `${robbery} ${name}`);
     on('nft add table ip theirs; nft add chain ip theirs c');
   });
 
-  await t.test('brings back a table that was deleted while no agent ran', async () => {
-    const deleted = 'nft delete table ip flatnet 2>/dev/null';
+  await t.test('brings back tables that were deleted while no agent ran', async () => {
+    const deleted = '{ nft delete table ip flatnet; nft delete table ip flatnet-services; } 2>/dev/null';
     on(
       `kill -9 ${lab.agentPid('node-1')}; i=0; until ${deleted}; do i=$((i+1)); test $i -lt 99; done; ip route flush proto 102`,
     );
     await soon('all is as it was', () => on(OURS) === before);
     await lab.untilReady('node-1');
+    const [api] = lab.now().services.find(({ name }) => name === 'kubernetes')?.addresses ?? [];
+    await soon('services are led to', () =>
+      lab.succeeds('node/node-1', `curl -sk --max-time 2 https://${api}/healthz`),
+    );
   });
 
   await t.test('touches nothing that is not its own', () => assert.equal(on(FOREIGN_STATE), foreign));
