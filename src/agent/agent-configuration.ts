@@ -34,6 +34,11 @@ export interface AgentConfiguration {
    * proxy does, and host ports are somebody else's.
    */
   readonly serviceMode: 'nft' | 'iptables' | 'off';
+  /**
+   * Whether a plan is proved before it is applied: `enforce` refuses one that breaks a rule for this node's pods, `warn` says so
+   * and applies it.
+   */
+  readonly verifyPlans: 'enforce' | 'warn' | 'off';
   /** Whose addresses of the host serve node ports; InternalIPs and 127.0.0.1 unless set. */
   readonly nodePortAddresses: readonly Prefix[] | undefined;
   readonly metrics: ListenAddress;
@@ -72,6 +77,7 @@ const schema = v.strictObject({
   flannelDirectRouting: v.optional(v.boolean(), false),
   acceptedProtocols: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), []),
   serviceMode: v.optional(v.picklist(['nft', 'iptables', 'off']), 'nft'),
+  verifyPlans: v.optional(v.picklist(['enforce', 'warn', 'off']), 'off'),
   nodePortAddresses: v.optional(v.array(parsedText(parsePrefix))),
   metrics: v.optional(v.string(), '127.0.0.1:10351'),
   cni: v.optional(

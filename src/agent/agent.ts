@@ -246,11 +246,12 @@ class Agent {
   }
 
   /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */
-  #conclude({ plan, findings, conflicts, annotations, results }: Reconciliation): void {
+  #conclude({ plan, findings, conflicts, annotations, results, breaches }: Reconciliation): void {
     const { state, synced, findings: unusable } = this.#cluster;
     for (const { change } of results) this.#metrics.changes.inc({ kind: change.kind });
     if (synced) this.#remembered.write(state.nodes.values());
     this.#reporter.report(findings, conflicts, unusable);
+    if (breaches !== undefined) this.#metrics.showBreaches(breaches.map(({ rule }) => rule));
     const self = state.nodes.get(this.#options.node);
     if (annotations !== undefined && self !== undefined && synced)
       this.#announcer.announce(self.annotations, annotations);

@@ -2,6 +2,7 @@ import type * as prometheus from 'prom-client';
 import { reportError } from '../cni/cni-error.ts';
 import { LATEST_CNI_VERSION } from '../cni/version.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
+import { RULE_NAMES, type RuleName } from '../verify/report.ts';
 import { Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 import type { Condition } from './readiness.ts';
 
@@ -17,6 +18,7 @@ export class AgentMetrics {
   readonly attachments: prometheus.Gauge;
   readonly peers: prometheus.Gauge<'path'>;
   readonly condition: prometheus.Gauge<'name' | 'state'>;
+  readonly planBreaches: prometheus.Gauge<'rule'>;
   readonly api: prometheus.Gauge;
 
   constructor() {
@@ -71,6 +73,12 @@ export class AgentMetrics {
       labelNames: ['name', 'state'],
       registers,
     });
+    this.planBreaches = new Gauge({
+      name: 'flatnet_plan_breaches',
+      help: 'Causes for which the plan at hand would break a rule for this node or its pods; absent where plans are not proved.',
+      labelNames: ['rule'],
+      registers,
+    });
     this.api = new Gauge({ name: 'flatnet_api_reachable', help: '1 if the API has been heard of lately.', registers });
     addProcessMetrics(registers);
   }
@@ -84,6 +92,11 @@ export class AgentMetrics {
     this.attachments.set(attachments);
     this.peers.reset();
     for (const { path } of plan.paths) this.peers.inc({ path: path.kind });
+  }
+
+  /** @param broken the rule of each cause */
+  showBreaches(broken: readonly RuleName[]): void {
+    for (const rule of RULE_NAMES) this.planBreaches.set({ rule }, broken.filter((one) => one === rule).length);
   }
 
   showRequest(command: string, error: unknown, milliseconds: number): void {

@@ -17,13 +17,14 @@ import { detectForwardDrop } from '../plan/forward-drop.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
 import type { NodePlan } from '../plan/node-plan.ts';
 import type { NodeSettings } from '../plan/node-settings.ts';
-import { peerDirectory } from '../plan/peer-directory.ts';
+import { type PeerDirectory, peerDirectory } from '../plan/peer-directory.ts';
 import { planAnnotations, planNode } from '../plan/plan-node.ts';
 import { renderNode } from '../render/node.ts';
 import { diffPod, guardTable } from '../render/pod.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { hostFactsOf } from './host-facts.ts';
 import type { HostKernel } from './host-kernel.ts';
+import { breachFindings, type PlanBreach, PlanProof } from './plan-proof.ts';
 import { concernsPod } from './pod-change.ts';
 import type { ServiceReconciler } from './service-reconciler.ts';
 
@@ -36,6 +37,8 @@ export interface Reconciliation {
   /** What this node should say of itself on its Node object. */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly results: readonly ChangeResult[];
+  /** The rules that the plan breaks, where it was asked for. */
+  readonly breaches?: readonly PlanBreach[];
 }
 
 export interface NodeReconcilerOptions {
@@ -72,6 +75,7 @@ const KERNEL = 'kernel';
 export class NodeReconciler {
   readonly #options: NodeReconcilerOptions;
   readonly #queue = new KeyedQueue();
+  readonly #proof = new PlanProof();
   /** Host links of pods whose own change waits for its turn: a reconciliation before it leaves them to it. */
   readonly #awaited = new Set<string>();
   #plan: NodePlan | undefined;
@@ -177,18 +181,28 @@ export class NodeReconciler {
     if (conflicts.length > 0 && this.#plan === undefined)
       return { findings: announced.findings, conflicts, ...annotations, results: [] };
 
-    const { plan, findings } = planNode({
-      ...input,
-      attachments: attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink)),
-    });
-    if (plan === undefined) return { findings, conflicts, ...annotations, results: [] };
+    const whole = { ...input, attachments: attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink)) };
+    const planning = planNode(whole);
+    const { plan } = planning;
+    if (plan === undefined) return { findings: planning.findings, conflicts, ...annotations, results: [] };
+    const { verifyPlans } = configuration;
+    const breaches =
+      verifyPlans === 'off'
+        ? undefined
+        : await this.#proof.breaches({ ...whole, directory: announcedDirectory(state, node, annotations) }, plan);
+    const severity = verifyPlans === 'enforce' ? 'refusal' : 'warning';
+    const findings = [...planning.findings, ...breachFindings(breaches ?? [], severity)];
+    const proved = breaches === undefined ? {} : { breaches };
+    // what is in force stays, and pods that come are still wired by it
+    if (verifyPlans === 'enforce' && breaches !== undefined && breaches.length > 0)
+      return { findings, conflicts, ...annotations, results: [], ...proved };
     const desired = renderNode(plan);
     this.#plannedForwarding = new Set(desired.host.forwarding.map(forwardingText));
     const results = await kernel.apply(diffStates(observe(desired), desired));
     this.#plan = plan;
     if (failureOf('apply plan', results) === undefined) this.#left = { addresses, facts, state: desired };
     const served = (await this.#options.services?.reconcile(facts, input.directory)) ?? [];
-    return { plan, findings, conflicts, ...annotations, results: [...results, ...served] };
+    return { plan, findings, conflicts, ...annotations, results: [...results, ...served], ...proved };
   }
 
   /** The kernel as it was left; undefined where pods have come or gone since. */
@@ -228,6 +242,18 @@ export class NodeReconciler {
       ...(masquerade !== undefined && { masquerade }),
     };
   }
+}
+
+/** The nodes as they are once this one has said of itself what it is about to say. */
+function announcedDirectory(
+  { nodes }: ClusterState,
+  name: string,
+  { annotations }: Pick<Reconciliation, 'annotations'>,
+): PeerDirectory {
+  const own = nodes.get(name);
+  if (own === undefined || annotations === undefined) return peerDirectory({ nodes });
+  const after = { ...own, annotations: { ...own.annotations, ...annotations } };
+  return peerDirectory({ nodes: new Map(nodes).set(name, after) });
 }
 
 /** The rows that hang on one link of a pod. */

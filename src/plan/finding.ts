@@ -16,7 +16,9 @@ export interface Finding {
     | 'attachment-outside-prefix'
     | 'attachment-outdated'
     | 'forward-dropped'
-    | 'forward-unknown';
+    | 'forward-unknown'
+    /** The plan would break one of the three rules. */
+    | 'rule-broken';
   /** Name of the node, or path of the attachment, that it is about. */
   readonly subject: string;
   readonly message: string;
