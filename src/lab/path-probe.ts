@@ -28,6 +28,7 @@ export async function probePath(
     against,
   });
   if (from === undefined) return report('unknown', `${path.from} isn't there`);
+  if (path.protocol !== 'tcp') return report('unknown', 'nothing at its end would answer but over TCP');
   const asked = await ask(from.namespace, path.address, path.port, signal);
   if (asked.kind === 'failed') return report('violated', `no answer: ${asked.reason}`);
   const answer = parseStandInReport(asked.body);

@@ -47,7 +47,6 @@ export class ContainerHost {
     this.network = this.#resources.use(NetworkNamespace.open(host.networkNamespace));
     host.signal.addEventListener('abort', () => this.#resources.dispose(), { once: true });
     this.started = this.#start();
-    this.started.catch(() => undefined); // whoever waits for it hears it
   }
 
   get containers(): readonly RunningContainer[] {

@@ -17,7 +17,7 @@ import { LabHosts } from '../lab-hosts.ts';
 import type { LabNode } from '../lab-node.ts';
 import type { HostStatus, LabStatus, PodStatus } from '../lab-status.ts';
 import { verifyLive } from '../live-verification.ts';
-import type { ContainerPlan, PlannedContainer } from '../model/container-plan.ts';
+import { type ContainerPlan, type PlannedContainer, participantId } from '../model/container-plan.ts';
 import { dockerStory } from '../model/docker-story.ts';
 import { marathonStory } from '../model/marathon-story.ts';
 import type { Story } from '../model/story.ts';
@@ -46,7 +46,7 @@ export class ContainerLab implements RunningLab {
 
   /** Makes the fabric, the hosts and what runs on them. @throws FlatnetError */
   static async start(options: LabOptions, plan: ContainerPlan): Promise<ContainerLab> {
-    const { start, program, environment, onProgress, onWarning, onError } = options;
+    const { start, program, environment, onProgress, onWarning } = options;
     mountScratch(start.directory.disks);
     const fabric = await Fabric.create(start.configuration);
     const lab = new ContainerLab(options, plan, fabric);
@@ -60,7 +60,6 @@ export class ContainerLab implements RunningLab {
       onProgress,
       onWarning,
     });
-    for (const { started } of lab.#running.values()) started.catch(onError);
     return lab;
   }
 
@@ -132,7 +131,21 @@ export class ContainerLab implements RunningLab {
   }
 
   participants(): LabParticipants {
-    return { participants: [...this.#running.values()].flatMap(({ participants }) => participants), unknown: [] };
+    const up = [...this.#running.values()].filter(({ host }) => !host.signal.aborted);
+    const participants = up.flatMap((host) => host.participants);
+    const expected = [
+      ...this.#options.start.configuration.hosts.map(({ name }) => ({ host: name, id: `node/${name}` })),
+      ...this.#plan.containers.map((planned) => ({ host: planned.host, id: participantId(this.#plan, planned) })),
+    ];
+    const missing = expected.filter(({ id }) => participants.every((one) => one.id !== id));
+    return {
+      participants,
+      unknown: missing.map(({ host, id }) => ({
+        host,
+        what: `${id} isn't there`,
+        matters: 'every pair that it is part of',
+      })),
+    };
   }
 
   async verify(onProgress: (progress: LabProgress) => void, signal: AbortSignal): Promise<VerifyReport> {
@@ -172,6 +185,7 @@ export class ContainerLab implements RunningLab {
 
   #startOn(host: LabHost): void {
     const running = new ContainerHost({ host, plan: this.#plan, fabric: this.#fabric, poller: this.#poller });
+    running.started.catch(this.#options.onError);
     this.#running.set(host.name, running);
   }
 
