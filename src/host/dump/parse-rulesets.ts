@@ -2,8 +2,7 @@ import type { Family } from '../../address/family.ts';
 import { isFlatnetError } from '../../error/flatnet-error.ts';
 import type { IpSet } from '../../netfilter/ipset/node.ts';
 import { parseIpsetSave } from '../../netfilter/ipset/parse-ipset-save.ts';
-import { parseIptablesSave } from '../../netfilter/iptables/parse-iptables-save.ts';
-import { translateIptables } from '../../netfilter/iptables/translate/translate-ruleset.ts';
+import { translateIptablesSave } from '../../netfilter/iptables/translate/translate-ruleset.ts';
 import { parseNftJson } from '../../netfilter/nft-json/parse-ruleset.ts';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
 import type { Rule, Ruleset, Table } from '../../netfilter/node.ts';
@@ -105,12 +104,11 @@ function parseIptables(
   if (unlisted !== undefined)
     unknown.push({ what: `legacy iptables tables (IPv${family})`, why: `${name} has none of them: ${unlisted}` });
   return listings.flatMap(({ variant, text: part }) => {
-    const ruleset = attempt(name, () => parseIptablesSave(part), unknown);
-    if (ruleset === undefined) return [];
     const listedToo = (table: string) =>
       listed?.tables.some((each) => keyOf(each) === `${family === 4 ? 'ip' : 'ip6'} ${table}`);
-    // a listing without its heading is one of nf_tables' where nft lists the table too
-    const inferred = variant ?? (ruleset.tables.some((table) => listedToo(table.name)) ? 'nf_tables' : 'legacy');
-    return translateIptables(ruleset, { family, variant: inferred, sets });
+    // a listing without its heading is one of nf_tables' where nft lists one of its tables too
+    const inferred =
+      variant ?? ([...part.matchAll(/^\*(\S+)/gm)].some(([, table = '']) => listedToo(table)) ? 'nf_tables' : 'legacy');
+    return attempt(name, () => translateIptablesSave(part, { family, variant: inferred, sets }), unknown) ?? [];
   });
 }

@@ -95,7 +95,7 @@ describe('iptables-save', () => {
     const bad: readonly (readonly [string, RegExp])[] = [
       ['*nat\n:A - [0:0]\n', /no COMMIT/],
       ['-A INPUT -j DROP\n', /line 1 stands in no table/],
-      ['*nat\n-A MISSING -j DROP\nCOMMIT\n', /line 2 names a chain MISSING/],
+      ['*nat\n-A MISSING -j DROP\nCOMMIT\n', /line 2 names a chain that table nat lacks: "-A MISSING/],
       ['*nat\n:A - [0:0]\n-A A what -j DROP\nCOMMIT\n', /line 3 has a word/],
       ['*nat\nhello\nCOMMIT\n', /line 2 is no rule/],
     ];

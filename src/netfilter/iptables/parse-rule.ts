@@ -100,13 +100,13 @@ const ZERO = 48;
 const NINE = 57;
 
 function isNegation({ words, quoted }: Tokens, at: number): boolean {
-  return words[at] === '!' && quoted?.has(at) !== true;
+  return words[at] === '!' && quoted?.includes(at) !== true;
 }
 
 /** A dash and something that makes it no negative number. */
 function isOption({ words, quoted }: Tokens, at: number): boolean {
   const word = words[at] ?? '';
-  if (word.length < 2 || word.charCodeAt(0) !== DASH || quoted?.has(at) === true) return false;
+  if (word.length < 2 || word.charCodeAt(0) !== DASH || quoted?.includes(at) === true) return false;
   const second = word.charCodeAt(1);
   return second < ZERO || second > NINE;
 }

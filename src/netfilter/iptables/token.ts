@@ -5,13 +5,13 @@ const BACKSLASH = 92;
 /** The words of a line; those that stood in quotation marks, by their places, are never options. */
 export interface Tokens {
   readonly words: readonly string[];
-  readonly quoted: ReadonlySet<number> | undefined;
+  readonly quoted: readonly number[] | undefined;
 }
 
 /** The words of a line from `start` on. Inside quotation marks a backslash stands before each `"` and `\`. */
 export function tokenize(line: string, start: number): Tokens {
   const words: string[] = [];
-  let quoted: Set<number> | undefined;
+  let quoted: number[] | undefined;
   let at = start;
   while (at < line.length) {
     const first = line.charCodeAt(at);
@@ -19,8 +19,8 @@ export function tokenize(line: string, start: number): Tokens {
     else if (first === QUOTE) {
       const end = closingQuote(line, at);
       const text = line.slice(at + 1, end);
-      quoted ??= new Set();
-      quoted.add(words.length);
+      quoted ??= [];
+      quoted.push(words.length);
       words.push(text.includes('\\') ? text.replace(/\\(["\\])/g, '$1') : text);
       at = end + 1;
     } else {

@@ -8,14 +8,15 @@ import { translateTarget } from './translate-target.ts';
 
 export interface TableContext extends MatchContext {
   /** Names of the table's chains. */
-  readonly chains: ReadonlySet<string>;
+  readonly chains: { has(name: string): boolean };
 }
 
 /**
  * A rule in nft's terms. A match that can't be said in them becomes `unknown` with `only: match`, a target `unknown`: the first
  * may hold or not, the second may do anything.
+ * @param line as the rule is written
  */
-export function translateRule(chain: string, rule: IptablesRule, context: TableContext): Rule {
+export function translateRule(chain: string, rule: IptablesRule, line: string, context: TableContext): Rule {
   const statements: Statement[] = [];
   const source = addressStatement('saddr', rule.source, context);
   const destination = addressStatement('daddr', rule.destination, context);
@@ -25,18 +26,23 @@ export function translateRule(chain: string, rule: IptablesRule, context: TableC
   if (rule.outputInterface !== undefined) statements.push(...interfaceStatements('oifname', rule.outputInterface));
   if (rule.protocol !== undefined) statements.push(...protocolStatements(rule.protocol));
   if (rule.fragment !== undefined) statements.push(fragmentStatement(rule.fragment.negated));
-  for (const given of rule.matches) statements.push(...(translateMatch(given, context) ?? [unknownMatch(given)]));
+  for (const given of rule.matches)
+    if (given.module !== 'comment') statements.push(...(translateMatch(given, context) ?? [unknownMatch(given)]));
   if (rule.counters !== undefined) statements.push({ kind: 'counter', ...rule.counters });
   if (rule.target !== undefined)
     statements.push(...(translateTarget(rule.target, chain, context.chains) ?? [unknownTarget(rule.target)]));
   const comment = commentOf(rule);
-  const { counters, ...written } = rule;
-  return { statements, ...(comment !== undefined && { comment }), text: formatRule(chain, written) };
+  return comment === undefined ? { statements, text: line } : { statements, comment, text: line };
 }
 
 function commentOf({ matches }: IptablesRule): string | undefined {
-  const words = matches.flatMap(({ module, options }) => (module === 'comment' ? (options[0]?.values ?? []) : []));
-  return words.length === 0 ? undefined : words.join(' ');
+  let comment: string | undefined;
+  for (const { module, options } of matches) {
+    if (module !== 'comment') continue;
+    const words = (options[0]?.values ?? []).join(' ');
+    comment = comment === undefined ? words : `${comment} ${words}`;
+  }
+  return comment;
 }
 
 function addressStatement(
@@ -72,7 +78,17 @@ function interfaceStatements(key: 'iifname' | 'oifname', { value, negated }: Neg
   return [equals({ kind: 'meta', key }, negated, { kind: 'name', name: value.replace(/\+$/, '*') })];
 }
 
-function protocolStatements({ value, negated }: Negatable<string>): readonly Statement[] {
+/** The same few protocols stand in all rules. */
+const PROTOCOLS = new Map<string, readonly Statement[]>();
+
+function protocolStatements(asked: Negatable<string>): readonly Statement[] {
+  if (asked.negated) return translateProtocol(asked);
+  const known = PROTOCOLS.get(asked.value) ?? translateProtocol(asked);
+  if (PROTOCOLS.size < 256) PROTOCOLS.set(asked.value, known);
+  return known;
+}
+
+function translateProtocol({ value, negated }: Negatable<string>): readonly Statement[] {
   if (value === 'all' || value === '0') return [];
   const number = parseProtocol(value);
   if (number === undefined) return [{ kind: 'unknown', text: `-p ${value}`, only: 'match' }];

@@ -6,7 +6,7 @@ import { formatTable } from '../../format-ruleset.ts';
 import { parseIpsetSave } from '../../ipset/parse-ipset-save.ts';
 import type { Rule, Table } from '../../node.ts';
 import { parseIptablesSave } from '../parse-iptables-save.ts';
-import { legacyTableName, translateIptables } from './translate-ruleset.ts';
+import { legacyTableName, translateIptables, translateIptablesSave } from './translate-ruleset.ts';
 
 const IPSETS = `create pods hash:ip family inet hashsize 1024 maxelem 65536 timeout 0
 add pods 10.244.1.2 timeout 0
@@ -33,7 +33,10 @@ add more pools
 `;
 
 function translate(text: string, family: Family = 4): readonly Table[] {
-  return translateIptables(parseIptablesSave(text), { family, variant: 'nf_tables', sets: parseIpsetSave(IPSETS) });
+  const options = { family, variant: 'nf_tables' as const, sets: parseIpsetSave(IPSETS) };
+  const tables = translateIptablesSave(text, options);
+  assert.deepEqual(translateIptables(parseIptablesSave(text), options), tables, 'in one go, or one after the other');
+  return tables;
 }
 
 /** What one rule of the nat table's chain X becomes. */

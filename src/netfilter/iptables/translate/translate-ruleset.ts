@@ -1,8 +1,10 @@
 import type { Family } from '../../../address/family.ts';
 import { type TranslatedSet, translateList, translateSet } from '../../ipset/named-set.ts';
 import type { IpSet } from '../../ipset/node.ts';
-import type { BaseChain, Chain, HookName, Table } from '../../node.ts';
-import type { IptablesChain, IptablesRuleset, IptablesTable } from '../node.ts';
+import type { BaseChain, Chain, HookName, Rule, Table } from '../../node.ts';
+import { formatRule } from '../format-iptables-save.ts';
+import type { IptablesRule, IptablesRuleset } from '../node.ts';
+import { readIptablesSave } from '../parse-iptables-save.ts';
 import { type TableContext, translateRule } from './translate-rule.ts';
 
 const HOOKS: Readonly<Record<string, HookName>> = {
@@ -30,10 +32,89 @@ export function legacyTableName(name: string): string {
   return `iptables-legacy/${name}`;
 }
 
+/**
+ * What iptables-save prints as tables of nf_tables, at the hooks and priorities where the kernel runs them.
+ * @throws FlatnetError as readIptablesSave does
+ */
+export function translateIptablesSave(text: string, options: TranslationOptions): readonly Table[] {
+  const sets = translateSets(options.sets);
+  const tables: TableDraft[] = [];
+  let draft: TableDraft | undefined;
+  readIptablesSave(text, {
+    table(name) {
+      draft = new TableDraft(name, options, sets);
+      tables.push(draft);
+    },
+    chain(name, policy) {
+      draft?.addChain(name, policy);
+    },
+    rule(chain, rule, line) {
+      draft?.addRule(chain, rule, line);
+    },
+  });
+  return tables.map((table) => table.finish());
+}
+
 /** iptables' tables as tables of nf_tables, at the hooks and priorities where the kernel runs them. */
 export function translateIptables(ruleset: IptablesRuleset, options: TranslationOptions): readonly Table[] {
   const sets = translateSets(options.sets);
-  return ruleset.tables.map((table) => translateTable(table, options, sets));
+  return ruleset.tables.map(({ name, chains }) => {
+    const draft = new TableDraft(name, options, sets);
+    for (const chain of chains) draft.addChain(chain.name, chain.policy);
+    for (const chain of chains)
+      for (const rule of chain.rules) {
+        const { counters, ...written } = rule;
+        draft.addRule(chain.name, rule, formatRule(chain.name, written));
+      }
+    return draft.finish();
+  });
+}
+
+/** A table while its rules are being translated. */
+class TableDraft {
+  readonly #name: string;
+  readonly #options: TranslationOptions;
+  readonly #used = new Set<TranslatedSet>();
+  readonly #chains = new Map<string, Chain & { readonly rules: Rule[] }>();
+  readonly #context: TableContext;
+  #open: (Chain & { readonly rules: Rule[] }) | undefined;
+
+  constructor(name: string, options: TranslationOptions, sets: ReadonlyMap<string, TranslatedSet>) {
+    this.#name = name;
+    this.#options = options;
+    this.#context = {
+      family: options.family,
+      chains: this.#chains,
+      findSet: (set) => {
+        const found = sets.get(set);
+        if (found?.family === options.family) this.#used.add(found);
+        return found;
+      },
+    };
+  }
+
+  addChain(name: string, policy: string | undefined): void {
+    const base = policy === undefined ? undefined : baseOf(name, policy, this.#name);
+    this.#chains.set(name, { name, ...(base !== undefined && { base }), rules: [] });
+  }
+
+  addRule(name: string, rule: IptablesRule, line: string): void {
+    // rules of a chain stand together
+    if (this.#open?.name !== name) this.#open = this.#chains.get(name);
+    this.#open?.rules.push(translateRule(name, rule, line, this.#context));
+  }
+
+  finish(): Table {
+    const { family, variant } = this.#options;
+    return {
+      family: family === 4 ? 'ip' : 'ip6',
+      name: variant === 'legacy' ? legacyTableName(this.#name) : this.#name,
+      flags: [],
+      sets: Array.from(this.#used, ({ set }) => set),
+      maps: [],
+      chains: [...this.#chains.values()],
+    };
+  }
 }
 
 function translateSets(given: readonly IpSet[]): ReadonlyMap<string, TranslatedSet> {
@@ -54,42 +135,7 @@ function translateSets(given: readonly IpSet[]): ReadonlyMap<string, TranslatedS
 
 const LIST = 'list:set';
 
-function translateTable(
-  table: IptablesTable,
-  { family, variant }: TranslationOptions,
-  sets: ReadonlyMap<string, TranslatedSet>,
-): Table {
-  const used = new Set<TranslatedSet>();
-  const context: TableContext = {
-    family,
-    chains: new Set(table.chains.map(({ name }) => name)),
-    findSet: (name) => {
-      const set = sets.get(name);
-      if (set?.family === family) used.add(set);
-      return set;
-    },
-  };
-  const chains = table.chains.map((chain) => translateChain(chain, table.name, context));
-  return {
-    family: family === 4 ? 'ip' : 'ip6',
-    name: variant === 'legacy' ? legacyTableName(table.name) : table.name,
-    flags: [],
-    sets: Array.from(used, ({ set }) => set),
-    maps: [],
-    chains,
-  };
-}
-
-function translateChain(chain: IptablesChain, table: string, context: TableContext): Chain {
-  const base = chain.policy === undefined ? undefined : baseOf(chain, table);
-  return {
-    name: chain.name,
-    ...(base !== undefined && { base }),
-    rules: chain.rules.map((rule) => translateRule(chain.name, rule, context)),
-  };
-}
-
-function baseOf({ name, policy }: IptablesChain, table: string): BaseChain | undefined {
+function baseOf(name: string, policy: string, table: string): BaseChain | undefined {
   const hook = HOOKS[name];
   if (hook === undefined) return undefined;
   const natPriority = hook === 'prerouting' || hook === 'output' ? DESTINATION_NAT : SOURCE_NAT;

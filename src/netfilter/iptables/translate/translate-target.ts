@@ -37,7 +37,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
 export function translateTarget(
   target: IptablesTarget,
   chain: string,
-  chains: ReadonlySet<string>,
+  chains: { has(name: string): boolean },
 ): readonly Statement[] | undefined {
   const { kind, name } = target;
   if (chains.has(name)) return [{ kind: 'verdict', verdict: { kind: kind === 'goto' ? 'goto' : 'jump', chain: name } }];
