@@ -20,6 +20,8 @@ import type { Clock } from '../kube/clock.ts';
 import type { Ruleset, Table, TableFamily } from '../netfilter/node.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import type { LegacyForward } from '../plan/forward-drop.ts';
+import type { FoundServices } from '../render/service/found-services.ts';
+import { readFoundServices } from './found-service-reader.ts';
 
 /** Milliseconds between looks whether a former agent's socket has gone. */
 const OWNER_POLL = 100;
@@ -146,6 +148,16 @@ export class HostKernel implements AsyncDisposable {
   /** Whether nobody else can change our tables as long as we live. */
   get protectsTables(): boolean {
     return this.#session.protects;
+  }
+
+  /** The tables of services, packed; others have their turn while they are read. */
+  async findServiceTables(): Promise<readonly FoundServices[]> {
+    const found: FoundServices[] = [];
+    for (const listing of this.#session.list()) {
+      const table = listing.name === OWNED.serviceTable ? await readFoundServices(this.#session, listing) : undefined;
+      if (table !== undefined) found.push(table);
+    }
+    return found;
   }
 
   /** The tables of services, as they are in the kernel. */

@@ -25,7 +25,7 @@ type ServiceChange = readonly [string, PlannedService | undefined];
 
 export interface IptablesServiceReconcilerOptions extends ServiceReconcilerOptions {
   readonly kernel: ServiceReconcilerOptions['kernel'] &
-    Pick<HostKernel, 'countForeignTableChanges' | 'disregardTableChanges'>;
+    Pick<HostKernel, 'countForeignTableChanges' | 'disregardTableChanges' | 'readServiceTables'>;
 }
 
 const NO_RULES: IptablesRuleset = { tables: [] };

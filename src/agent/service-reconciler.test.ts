@@ -17,6 +17,7 @@ import type { TableChange } from '../netfilter/table-change.ts';
 import { attachment, clusterConfiguration, plannedHost } from '../plan/arbitrary.ts';
 import { peerDirectory } from '../plan/peer-directory.ts';
 import { planServices } from '../plan/service/plan-services.ts';
+import { type FoundServices, foundServices } from '../render/service/found-services.ts';
 import { ServiceTables } from '../render/service/service-tables.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
 
@@ -31,8 +32,8 @@ class TableHolder {
   readonly protectsTables = true;
   readonly flows = { list: () => [], delete: () => 0 } as unknown as FlowTable;
 
-  readServiceTables(): readonly Table[] {
-    return this.tables;
+  async findServiceTables(): Promise<readonly FoundServices[]> {
+    return this.tables.map(foundServices);
   }
 
   async applyTables(changes: readonly TableChange[]): Promise<void> {
@@ -79,7 +80,7 @@ class Site {
   /** The steps that are left to the tables of everything, planned and rendered at once. */
   get remaining(): readonly TableChange[] {
     const whole = new ServiceTables();
-    whole.adopt(this.holder.tables);
+    whole.adopt(this.holder.tables.map(foundServices));
     const plan = planServices({
       node: 'node-0',
       cluster: this.live.state,

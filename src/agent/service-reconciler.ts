@@ -14,6 +14,7 @@ import { planMisledFlows, planStaleFlows, type StaleFlows } from '../plan/servic
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
 import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
+import { wholeTable } from '../render/service/found-services.ts';
 import { GUARD_CHAIN } from '../render/service/service-chain.ts';
 import { CLOSE_LOOPBACK, ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
@@ -22,7 +23,7 @@ import type { HostKernel } from './host-kernel.ts';
 import { deleteStaleFlows } from './stale-flow-deletion.ts';
 
 export interface ServiceReconcilerOptions {
-  readonly kernel: Pick<HostKernel, 'readServiceTables' | 'applyTables' | 'applySysctls' | 'protectsTables' | 'flows'>;
+  readonly kernel: Pick<HostKernel, 'findServiceTables' | 'applyTables' | 'applySysctls' | 'protectsTables' | 'flows'>;
   readonly node: string;
   readonly configuration: Pick<AgentConfiguration, 'cluster' | 'nodePortAddresses'>;
   readonly cluster: {
@@ -53,11 +54,9 @@ const LOAD = 500;
  */
 export class ServiceReconciler {
   readonly #options: ServiceReconcilerOptions;
-  readonly #tables = new ServiceTables();
+  #tables = new ServiceTables();
   /** Whether the kernel's tables are those that we have rendered last. */
   #trusted = false;
-  /** Whether tables have been rendered at all. */
-  #planned = false;
   /** Flows to be forgotten once the tables are right. */
   readonly #stale: StaleFlows[] = [];
   /** Whether tables have changed since then. */
@@ -71,7 +70,7 @@ export class ServiceReconciler {
     this.#options = options;
   }
 
-  /** Somebody may have changed the tables, where they aren't protected: they are read and compared the next time. */
+  /** Somebody may have changed the tables, where they aren't protected: they are read the next time. */
   distrust(): void {
     if (!this.#options.kernel.protectsTables) this.#trusted = false;
   }
@@ -79,38 +78,48 @@ export class ServiceReconciler {
   /**
    * Plans everything and brings the kernel to it, piece by piece, so that neither a first load nor a look at ten thousand
    * services that haven't changed keeps others waiting. Until the API has listed all services, what a former agent has
-   * left stays in force; it is compared as a whole.
+   * left stays in force.
    */
   async reconcile(facts: HostFacts, directory: PeerDirectory): Promise<readonly ChangeResult[]> {
-    const { kernel, cluster } = this.#options;
+    const { cluster } = this.#options;
     if (!cluster.servicesSynced) return [];
     cluster.takeChanges();
-    const found = this.#trusted ? [] : kernel.readServiceTables();
-    const isEmpty = found.length === 0 && !this.#planned;
-    const isPieceful = this.#trusted || isEmpty;
-    const isFirst = !this.#planned;
-    if (isFirst) this.#tables.adopt(found);
-    this.#planned = true;
-    const results: ChangeResult[] = [];
     try {
       const surroundings = this.#surroundings(facts, directory);
-      const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, isFirst);
-      if (isPieceful) results.push(...(await this.#carryOut(this.#pieces(), render)));
-      else {
-        for (const piece of this.#pieces()) {
-          render(piece);
-          await nextTurn();
-        }
-        if (guardsLoopback(found) && !this.#tables.loopback) kernel.applySysctls(CLOSE_LOOPBACK);
-        results.push(...(await this.#applyTables(diffTables(found, this.#tables.tables))));
-      }
-      this.#tables.forgetAdopted();
+      const results = this.#trusted
+        ? await this.#carryOut(this.#pieces(), (piece) => this.#render(piece, surroundings))
+        : await this.#begin(surroundings);
       this.#follow();
+      return results;
     } catch (error) {
       if (!isFlatnetError(error)) throw error;
-      results.push({ change: { kind: 'change-tables', changes: [] }, error });
+      return [{ change: { kind: 'change-tables', changes: [] }, error }];
     }
-    return results;
+  }
+
+  /** Starts from what is in the kernel, whoever has left it there. */
+  async #begin(surroundings: ServiceSurroundings): Promise<readonly ChangeResult[]> {
+    const { kernel } = this.#options;
+    const found = await kernel.findServiceTables();
+    const tables = new ServiceTables();
+    for (const _ of tables.adoption(found)) await nextTurn();
+    this.#tables = tables;
+    this.#healthChanged = true;
+    const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, true);
+    // Of services that want the same front the first by name has it: as it comes first, it finds its own pool there.
+    const pieces = this.#pieces(found.length > 0);
+    if (tables.keepsRules(surroundings)) {
+      const results = await this.#carryOut(pieces, render);
+      const rest = tables.finishAdoption();
+      kernel.applySysctls(rest.closing);
+      return [...results, ...(await this.#applyTables(rest.tables))];
+    }
+    for (const piece of pieces) {
+      render(piece);
+      await nextTurn();
+    }
+    kernel.applySysctls(tables.finishAdoption().closing);
+    return await this.#applyTables(diffTables(found.map(wholeTable), tables.tables));
   }
 
   #surroundings(facts: HostFacts, directory: PeerDirectory): ServiceSurroundings {
@@ -126,12 +135,12 @@ export class ServiceReconciler {
     });
   }
 
-  /** All services and host ports, and those that are gone. */
-  #pieces(): Iterable<readonly PlannedEntry[]> {
+  /** All services and host ports, and those that are gone; by name where it matters. */
+  #pieces(sorted = false): Iterable<readonly PlannedEntry[]> {
     const { cluster, attachments } = this.#options;
     const hostPorts = new Map(attachments().map((attachment) => [portMappingKey(attachment), attachment]));
     const keys = new Set([...this.#tables.services.keys(), ...cluster.state.services.keys(), ...hostPorts.keys()]);
-    return this.#plan(keys, hostPorts);
+    return this.#plan(sorted ? [...keys].sort() : keys, hostPorts);
   }
 
   /** Plans of services and host ports, some at a time; at least one piece, for the surroundings. */

@@ -1,6 +1,7 @@
 import type { Address } from '../address/address.ts';
+import { isMapElement, isVerdict } from './element-key.ts';
 import type { MapElement, NamedMap, NamedSet, SetElement } from './node.ts';
-import { type FieldLayouts, layoutOf, readFields, type SetLayout } from './set-layout.ts';
+import { type FieldLayouts, layoutOf, readFields, type SetLayout, writeFields } from './set-layout.ts';
 
 /** Elements of a set, as nodes or packed: both can be counted, gone through and cut. */
 export type ElementList = readonly (SetElement | MapElement)[] | PackedElements;
@@ -29,16 +30,26 @@ export class PackedElements implements Iterable<SetElement | MapElement> {
     return new PackedElements(this.layout, this.words.subarray(from * this.stride, to * this.stride));
   }
 
-  *[Symbol.iterator](): Generator<SetElement | MapElement> {
+  /** The element of a row. */
+  at(index: number): SetElement | MapElement {
     const { key, value } = this.layout;
     const { buffer, byteOffset } = this.words;
     const size = this.stride * 4;
-    for (let index = 0; index < this.length; index++) {
-      const row = new Uint8Array(buffer, byteOffset + index * size, size);
-      const element: SetElement = { key: readFields(row, key) };
-      yield value === undefined ? element : { ...element, value: readFields(row.subarray(key.bytes), value) };
-    }
+    const row = new Uint8Array(buffer, byteOffset + index * size, size);
+    const element: SetElement = { key: readFields(row, key) };
+    return value === undefined ? element : { ...element, value: readFields(row.subarray(key.bytes), value) };
   }
+
+  *[Symbol.iterator](): Generator<SetElement | MapElement> {
+    for (let index = 0; index < this.length; index++) yield this.at(index);
+  }
+}
+
+/** Packs nodes. @throws RangeError for sets as ElementPacker, FlatnetError `invalid` for what is no element of the set */
+export function packElements(set: NamedSet | NamedMap, elements: readonly (SetElement | MapElement)[]): PackedElements {
+  const packer = new ElementPacker(set);
+  for (const element of elements) packer.add(element);
+  return packer.elements;
 }
 
 /** Rows that there is room for at first. */
@@ -84,6 +95,37 @@ export class ElementPacker {
     return this;
   }
 
+  /** Words of a row. */
+  get stride(): number {
+    return this.#stride;
+  }
+
+  /** The next word of a row, in the order of its fields, as it lies in registers. */
+  word(value: number): void {
+    if (this.#at % this.#stride === 0) this.#reserve();
+    this.#words[this.#at++] = value;
+  }
+
+  /** A whole element. @throws FlatnetError `invalid` where it is none of this set */
+  add(element: SetElement | MapElement): this {
+    const { key, value } = this.#layout;
+    this.#reserve();
+    const row = new Uint8Array(this.#words.buffer, this.#at * 4, this.#stride * 4);
+    writeFields(row, key, element.key);
+    if (value !== undefined && isMapElement(element) && !isVerdict(element.value))
+      writeFields(row.subarray(key.bytes), value, element.value);
+    this.#at += this.#stride;
+    return this;
+  }
+
+  /** A row of another set's, or this one's, elements of the same layout. */
+  copy({ words, stride }: PackedElements, index: number): this {
+    this.#reserve();
+    this.#words.set(words.subarray(index * stride, (index + 1) * stride), this.#at);
+    this.#at += this.#stride;
+    return this;
+  }
+
   /** What has been packed: a window, good until the next element. */
   get elements(): PackedElements {
     return new PackedElements(this.#layout, this.#words.subarray(0, this.#at));
@@ -92,12 +134,15 @@ export class ElementPacker {
   /** How the next field is written; before the first of an element, makes room for it. */
   #begin(): number {
     if (this.#field === this.#orders.length) this.#field = 0;
-    if (this.#field === 0 && this.#at + this.#stride > this.#words.length) {
-      const old = this.#words;
-      this.#words = new Uint32Array(old.length * 2);
-      this.#words.set(old);
-    }
+    if (this.#field === 0) this.#reserve();
     return this.#orders[this.#field++] ?? AS_IS;
+  }
+
+  #reserve(): void {
+    if (this.#at + this.#stride <= this.#words.length) return;
+    const old = this.#words;
+    this.#words = new Uint32Array(old.length * 2);
+    this.#words.set(old);
   }
 }
 

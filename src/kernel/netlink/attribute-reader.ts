@@ -54,6 +54,11 @@ export class AttributeReader {
     return this.#buffer.readUInt32LE(this.offset);
   }
 
+  /** The 32-bit number `at` bytes into the payload. */
+  u32At(at: number): number {
+    return this.#buffer.readUInt32LE(this.offset + at);
+  }
+
   s32(): number {
     return this.#buffer.readInt32LE(this.offset);
   }

@@ -144,15 +144,22 @@ export function readRules(socket: NetlinkSocket, { family, name }: TableName, ch
     .filter((rule) => rule.table === name && (chain === undefined || rule.chain === chain));
 }
 
-/** A whole table with all that is in it, or undefined where there is none of that name. */
-export function readTable(socket: NetlinkSocket, name: TableName): Table | undefined {
+/**
+ * A whole table with all that is in it, or undefined where there is none of that name.
+ * @param leavingOut names of sets and maps whose elements aren't read
+ */
+export function readTable(
+  socket: NetlinkSocket,
+  name: TableName,
+  leavingOut: ReadonlySet<string> = new Set(),
+): Table | undefined {
   const listing = socket
     .dump(dumpRequest(NFT_MSG.getTable, name.family, []), decodeTable)
     .find((table) => table.name === name.name && table.family === name.family);
   if (listing === undefined) return undefined;
   const sets = new Map<string, FoundSet>();
   for (const [key, { anonymous, set }] of readSetDeclarations(socket, name))
-    sets.set(key, { anonymous, set: withElements(socket, name, set) });
+    sets.set(key, { anonymous, set: leavingOut.has(key) ? set : withElements(socket, name, set) });
   const rules = Map.groupBy(readRules(socket, name), (rule) => rule.chain);
   const chains: Chain[] = socket
     .dump(dumpRequest(NFT_MSG.getChain, name.family, []), (message) => decodeChain(message, name.family))

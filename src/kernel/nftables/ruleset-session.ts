@@ -1,11 +1,13 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import type { NamedMap, NamedSet, Table } from '../../netfilter/node.ts';
+import type { PackedElements } from '../../netfilter/packed-elements.ts';
 import type { TableChange, TableName } from '../../netfilter/table-change.ts';
 import type { MessageFailure } from '../netlink/netlink-socket.ts';
 import { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { adaptChanges } from './adapted-change.ts';
 import { type KernelFeatures, kernelFeatures } from './kernel-feature.ts';
+import { dumpPacked, findPacked } from './packed-element-reader.ts';
 import {
   readGeneration,
   readRules,
@@ -86,6 +88,21 @@ export class RulesetSession implements Disposable {
   /** A table with all that is in it; undefined where there is none. */
   read(name: TableName): Table | undefined {
     return readTable(this.#socket, name);
+  }
+
+  /** The same without the elements of some of its sets and maps. */
+  readWithout(name: TableName, sets: ReadonlySet<string>): Table | undefined {
+    return readTable(this.#socket, name, sets);
+  }
+
+  /** All elements of a set or map of single values. */
+  readElements(table: TableName, set: NamedSet | NamedMap): PackedElements {
+    return dumpPacked(this.#socket, table, set);
+  }
+
+  /** Those that have these keys, at a cost of their number and not of the set's; undefined where one isn't there. */
+  findElements(table: TableName, set: NamedSet | NamedMap, keys: PackedElements): Promise<PackedElements | undefined> {
+    return findPacked(this.#socket, table, set, keys);
   }
 
   /**

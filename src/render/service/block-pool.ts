@@ -39,6 +39,14 @@ export class BlockPool {
     });
   }
 
+  /** Lends a block that somebody has already; false where it is none, or part of it is lent. */
+  reserve(first: number, bits: number): boolean {
+    const units = 2 ** (bits - UNIT_BITS);
+    if (first % 2 ** bits !== 0 || !this.#isFree(first >>> UNIT_BITS, units)) return false;
+    this.#lend(first >>> UNIT_BITS, units);
+    return true;
+  }
+
   give(first: number, bits: number): void {
     this.#taken.fill(0, first >>> UNIT_BITS, (first + 2 ** bits) >>> UNIT_BITS);
   }

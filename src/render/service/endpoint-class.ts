@@ -28,6 +28,14 @@ export function className({ protocol, count, affinity }: EndpointClass): string 
   return `${protocol}-${count}${affinity === undefined ? '' : `-sticky-${affinityName(affinity)}`}`;
 }
 
+/** What className has made a name of; undefined for the names of other chains. */
+export function parseClassName(name: string): EndpointClass | undefined {
+  const [, protocol, count, timeout, members] = /^(tcp|udp|sctp)-(\d+)(?:-sticky-(\d+)-of-(\d+))?$/.exec(name) ?? [];
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') return undefined;
+  const affinity = { timeout: Number(timeout), memberBits: Math.log2(Number(members)) };
+  return { protocol, count: Number(count), ...(timeout !== undefined && { affinity }) };
+}
+
 /** Timeout in seconds, and how many members a pool may have: `10800-of-32`. */
 export function affinityName({ timeout, memberBits }: Affinity): string {
   return `${timeout}-of-${2 ** memberBits}`;
@@ -47,11 +55,21 @@ export class ClassDirectory {
   readonly #classes = new Map<string, UsedClass>();
   readonly #numbers = new NumberPool(FIRST_CLASS, CLASS_LIMIT);
   #version = 0;
-  /** The numbers that chains' names had in a table that was found. */
-  #adopted: ReadonlyMap<string, number> = new Map();
+  /** Those of a table that was there before us. */
+  readonly #held: EndpointClass[] = [];
 
-  adopt(numbers: ReadonlyMap<string, number>): void {
-    this.#adopted = numbers;
+  /** Keeps a class of a table that was there before us, until nothing in there can be of it any more. */
+  hold(found: EndpointClass, number: number): void {
+    const name = className(found);
+    if (this.#classes.has(name) || !this.#numbers.reserve(number)) return;
+    this.#version++;
+    this.#classes.set(name, { ...found, number, uses: 1 });
+    this.#held.push(found);
+  }
+
+  /** Lets go of those that only the table held. */
+  releaseHeld(): void {
+    for (const held of this.#held.splice(0)) this.release(held);
   }
 
   /** A class and its number, for one pool more. @throws FlatnetError `exhausted` */
@@ -62,7 +80,7 @@ export class ClassDirectory {
       known.uses++;
       return known;
     }
-    const number = this.#numbers.take(this.#adopted.get(name));
+    const number = this.#numbers.take();
     this.#version++;
     const taken = { ...wanted, number, uses: 1 };
     this.#classes.set(name, taken);

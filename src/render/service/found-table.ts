@@ -1,89 +1,142 @@
-import { elementKey, isVerdict } from '../../netfilter/element-key.ts';
-import type { Literal, MapElement, Table } from '../../netfilter/node.ts';
-import type { PoolEndpoint } from '../../plan/service/service-plan.ts';
-import { endpointKey } from './placed-endpoints.ts';
+import type { Address } from '../../address/address.ts';
+import type { Family } from '../../address/family.ts';
+import { hostPrefix, type Prefix } from '../../address/prefix.ts';
+import { PROTOCOL_NUMBERS, type TransportProtocol } from '../../address/protocol.ts';
+import { isMapElement, isVerdict, literalsKey } from '../../netfilter/element-key.ts';
+import type { Literal, MapElement, SetElement, Table } from '../../netfilter/node.ts';
+import { ElementPacker, type PackedElements } from '../../netfilter/packed-elements.ts';
+import type { ServiceFront } from '../../plan/service/service-plan.ts';
+import { type EndpointClass, parseClassName } from './endpoint-class.ts';
+import type { FoundServices } from './found-services.ts';
 import { SURROUNDING_SETS } from './service-chain.ts';
-import { classOfMark, numberOfMark } from './service-mark.ts';
-import { SERVICE_SETS } from './service-set.ts';
+import { classOfMark, numberOfMark, translatedMark } from './service-mark.ts';
+import { plainSets, SERVICE_SETS } from './service-set.ts';
 
-/** What a pool was in a table that was there before us: a wish, which nothing but economy depends on. */
-interface FoundPool {
-  readonly number: number;
-  readonly slots: readonly PoolEndpoint[];
-  /** Member numbers by endpoint. */
-  readonly members: ReadonlyMap<string, number>;
+/** A front as a table has it: its pool is known by the mark alone. */
+export interface FoundFront {
+  readonly front: ServiceFront;
+  readonly mark: number;
 }
 
-const FRONT_MAPS: readonly string[] = [
-  SERVICE_SETS.fronts,
-  SERVICE_SETS.insideFronts,
-  SERVICE_SETS.nodePorts,
-  SERVICE_SETS.localNodePorts,
-  SERVICE_SETS.insideNodePorts,
-  SERVICE_SETS.hostPorts,
-];
+const NO_FRONT = { name: '', pool: '' } as const;
 
-/** Numbers, slots and classes in a table that a former agent has left, so that ours differs from it in little. */
+/** What the fronts of each map have in common. */
+const FRONT_MAPS = {
+  [SERVICE_SETS.fronts]: { kind: 'address', role: 'cluster', reach: 'everyone' },
+  [SERVICE_SETS.insideFronts]: { kind: 'address', role: 'cluster', reach: 'inside' },
+  [SERVICE_SETS.nodePorts]: { kind: 'node-port', policy: 'Cluster', reach: 'everyone' },
+  [SERVICE_SETS.localNodePorts]: { kind: 'node-port', policy: 'Local', reach: 'everyone' },
+  [SERVICE_SETS.insideNodePorts]: { kind: 'node-port', policy: 'Local', reach: 'inside' },
+  [SERVICE_SETS.hostPorts]: { kind: 'host-port' },
+} as const;
+
+/** A table that a former agent has left, read as what it says of services. */
 export class FoundTable {
-  /** By chain. */
-  readonly classes: ReadonlyMap<string, number>;
-  /** Of the maps that are asked by key: those of fronts. */
-  readonly #fronts: ReadonlyMap<string, ReadonlyMap<string, MapElement>>;
-  /** By pool number. */
-  readonly #slots: ReadonlyMap<number, readonly PoolEndpoint[]>;
-  readonly #members: ReadonlyMap<number, ReadonlyMap<string, number>>;
+  readonly #found: FoundServices;
+  readonly #family: Family;
+  /** The classes of pools with endpoints, by their numbers. */
+  readonly classes: ReadonlyMap<number, EndpointClass>;
 
-  constructor(table: Table) {
-    const elementsOf = (name: string) => table.maps.find((map) => map.name === name)?.elements ?? [];
-    const byKey = (name: string) => new Map(elementsOf(name).map((one) => [elementKey(one), one]));
-    this.#fronts = new Map(FRONT_MAPS.map((name) => [name, byKey(name)]));
+  constructor(found: FoundServices) {
+    this.#found = found;
+    this.#family = found.frame.family === 'ip6' ? 6 : 4;
     this.classes = new Map(
-      elementsOf(SURROUNDING_SETS.classes).flatMap(({ key, value }) =>
-        isVerdict(value) && 'chain' in value ? [[value.chain, classOfMark(numberIn(key, 0))] as const] : [],
-      ),
+      mapElements(found.frame, SURROUNDING_SETS.classes).flatMap(({ key, value }) => {
+        const parsed = isVerdict(value) && 'chain' in value ? parseClassName(value.chain) : undefined;
+        return parsed === undefined ? [] : [[classOfMark(numberIn(key, 0)), parsed] as const];
+      }),
     );
-    const slots = new Map<number, PoolEndpoint[]>();
-    const members = new Map<number, Map<string, number>>();
-    const place = (number: number, slot: number, endpoint: PoolEndpoint | undefined) => {
-      if (endpoint === undefined) return;
-      const placed = slots.get(number) ?? [];
-      slots.set(number, placed);
-      placed[slot] = endpoint;
-    };
-    for (const { key, value } of elementsOf(SERVICE_SETS.endpoints))
-      place(numberOfMark(numberIn(key, 0)), numberIn(key, 1), endpointIn(value));
-    const endpoints = byKey(SERVICE_SETS.members);
-    for (const { key, value } of elementsOf(SERVICE_SETS.choices)) {
-      if (isVerdict(value)) continue;
-      const number = numberOfMark(numberIn(key, 0));
-      const member = endpoints.get(elementKey({ key: value }));
-      const endpoint = member && endpointIn(member.value);
-      place(number, numberIn(key, 1), endpoint);
-      if (endpoint === undefined) continue;
-      const own = members.get(number) ?? new Map<string, number>();
-      members.set(number, own.set(endpointKey(endpoint), numberOfMark(numberIn(value, 0))));
-    }
-    // A hole in a damaged table is no endpoint.
-    this.#slots = new Map(Array.from(slots, ([number, placed]) => [number, Object.values(placed)]));
-    this.#members = members;
   }
 
-  /** The pool that a front led to, by the front's map and its key in there. */
-  pool(map: string, key: readonly Literal[]): FoundPool | undefined {
-    const element = this.#fronts.get(map)?.get(elementKey({ key }));
-    if (element === undefined || isVerdict(element.value)) return undefined;
-    const number = numberOfMark(numberIn(element.value, 0));
-    return { number, slots: this.#slots.get(number) ?? [], members: this.#members.get(number) ?? new Map() };
+  /** All of the table but the elements that come and go with services. */
+  get frame(): Table {
+    const { frame } = this.#found;
+    const admitted = frame.sets.map((set) => (set.name === SERVICE_SETS.admitted ? { ...set, elements: [] } : set));
+    return { ...frame, sets: admitted };
+  }
+
+  /** The elements of a plain set; undefined where the table has no such set. */
+  elements(set: string): PackedElements | undefined {
+    return this.#found.elements.get(set);
+  }
+
+  *fronts(): Generator<FoundFront> {
+    const sources = this.#admittedSources();
+    for (const [map, shared] of Object.entries(FRONT_MAPS))
+      for (const element of this.elements(map) ?? []) {
+        const { key } = element;
+        const [address] = key;
+        const protocol = protocolOf(numberIn(key, key.length - 2));
+        if (protocol === undefined || !isMapElement(element) || isVerdict(element.value)) continue;
+        const mark = numberIn(element.value, 0);
+        const front = { ...NO_FRONT, family: this.#family, protocol, port: numberIn(key, key.length - 1) };
+        if (shared.kind !== 'address') yield { front: { ...front, ...shared }, mark };
+        else if (address?.kind === 'address') {
+          const own = shared.reach === 'everyone' ? sources.get(literalsKey(key)) : undefined;
+          const { address: value } = address;
+          yield { front: { ...front, ...shared, address: value, ...(own !== undefined && { sources: own }) }, mark };
+        }
+      }
+  }
+
+  *hairpins(): Generator<Address> {
+    for (const { key } of this.elements(SERVICE_SETS.hairpins) ?? [])
+      if (key[0]?.kind === 'address') yield key[0].address;
+  }
+
+  /** Keys of all endpoints that fronts lead to by pools without affinity; a row has a key and no value. */
+  endpointKeys(): PackedElements {
+    const declared = plainSets(this.#family).get(SERVICE_SETS.endpoints);
+    if (declared === undefined) throw new RangeError('no map of endpoints');
+    const packer = new ElementPacker({ ...declared, name: 'keys' });
+    const seen = new Set<number>();
+    for (const map of Object.keys(FRONT_MAPS)) {
+      const rows = this.elements(map);
+      if (rows === undefined) continue;
+      // The mark is all there is of a value.
+      for (let at = rows.stride - 1; at < rows.words.length; at += rows.stride) {
+        const mark = rows.words[at] ?? 0;
+        const number = numberOfMark(mark);
+        const own = this.classes.get(classOfMark(mark));
+        if (own === undefined || own.affinity !== undefined || seen.has(number)) continue;
+        seen.add(number);
+        for (let slot = 0; slot < own.count; slot++) {
+          packer.word(translatedMark(number));
+          packer.word(slot);
+          for (let rest = 2; rest < packer.stride; rest++) packer.word(0);
+        }
+      }
+    }
+    return packer.elements;
+  }
+
+  /** Of fronts that not every source may connect to, by their keys. */
+  #admittedSources(): ReadonlyMap<string, readonly Prefix[]> {
+    const sources = new Map<string, Prefix[]>();
+    for (const { key } of this.elements(SERVICE_SETS.restricted) ?? []) sources.set(literalsKey(key), []);
+    const admitted = this.#found.frame.sets.find(({ name }) => name === SERVICE_SETS.admitted)?.elements ?? [];
+    for (const { key } of admitted) {
+      const source = prefixIn(key.at(-1));
+      if (source !== undefined) sources.get(literalsKey(key.slice(0, -1)))?.push(source);
+    }
+    return sources;
   }
 }
 
-function numberIn(literals: readonly Literal[], index: number): number {
+function mapElements({ maps }: Table, name: string): readonly MapElement[] {
+  return maps.find((map) => map.name === name)?.elements ?? [];
+}
+
+export function numberIn(literals: SetElement['key'], index: number): number {
   const literal = literals[index];
   return literal?.kind === 'number' ? literal.value >>> 0 : 0;
 }
 
-function endpointIn(value: MapElement['value']): PoolEndpoint | undefined {
-  if (isVerdict(value)) return undefined;
-  const [address] = value;
-  return address?.kind === 'address' ? { address: address.address, port: numberIn(value, 1), local: false } : undefined;
+function prefixIn(literal: Literal | undefined): Prefix | undefined {
+  if (literal?.kind === 'prefix') return literal.prefix;
+  return literal?.kind === 'address' ? hostPrefix(literal.address) : undefined;
+}
+
+function protocolOf(number: number): TransportProtocol | undefined {
+  return (['tcp', 'udp', 'sctp'] as const).find((name) => PROTOCOL_NUMBERS[name] === number);
 }

@@ -1,4 +1,4 @@
-import { formatPrefix } from '../../address/prefix.ts';
+import { formatPrefix, type Prefix } from '../../address/prefix.ts';
 import { disjointPrefixes } from '../../address/prefix-set.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Literal } from '../../netfilter/node.ts';
@@ -84,6 +84,24 @@ export class FrontDirectory {
     return this.#places.size;
   }
 
+  /** A front that a table has already, whoever will claim it. */
+  adopt(front: ServiceFront, mark: number): void {
+    const id = placeId(front);
+    this.#places.set(id, { id, claims: [], shown: { front, mark } });
+    this.#restricted += Number(isRestricted(front));
+    this.#loopback += Number(isOnLoopback(front));
+  }
+
+  /** Gives up what has been adopted and nobody has claimed. */
+  forgetUnclaimed(): void {
+    for (const place of this.#places.values()) if (place.claims.length === 0) this.#touched.add(place);
+  }
+
+  /** Where a front leads to in the maps as they are. */
+  markAt(front: ServiceFront): number | undefined {
+    return this.#places.get(placeId(front))?.shown?.mark;
+  }
+
   claim(service: string, front: ServiceFront): void {
     const id = placeId(front);
     let place = this.#places.get(id);
@@ -164,14 +182,17 @@ function isOnLoopback(front: ServiceFront | undefined): boolean {
 
 function admissionText(front: ServiceFront | undefined): string {
   if (front?.kind !== 'address' || !isRestricted(front)) return '';
-  return `restricted ${front.sources?.map(formatPrefix).join(' ')}`;
+  return `restricted ${admittedSources(front).map(formatPrefix).join(' ')}`;
 }
 
 function writeAdmission(front: ServiceFront, elements: ElementCollection): void {
   if (front.kind !== 'address' || !isRestricted(front)) return;
   writeKey(front, elements.to(SERVICE_SETS.restricted));
   const { key } = placeOf(front);
-  const sources = (front.sources ?? []).filter(({ address }) => address.family === front.family);
-  for (const source of disjointPrefixes(sources))
+  for (const source of admittedSources(front))
     elements.addNode(SERVICE_SETS.admitted, { key: [...key, prefixLiteral(source)] });
+}
+
+function admittedSources({ family, sources }: ServiceFront & { kind: 'address' }): readonly Prefix[] {
+  return disjointPrefixes((sources ?? []).filter(({ address }) => address.family === family));
 }

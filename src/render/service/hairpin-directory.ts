@@ -17,6 +17,20 @@ export class HairpinDirectory {
     for (const { address, local } of pool.endpoints) if (local) this.#count(address, -1);
   }
 
+  /** One that a table has already, whether or not a pool will have it. */
+  adopt(address: Address): void {
+    this.#uses.set(address.value, { address, count: 0 });
+  }
+
+  /** Gives up what has been adopted and no pool has. */
+  forgetUnused(): void {
+    for (const [value, { address, count }] of this.#uses) {
+      if (count > 0) continue;
+      this.#uses.delete(value);
+      if (!this.#before.has(value)) this.#before.set(value, { address, present: true });
+    }
+  }
+
   /** Tells what has become of the set since this was last called. */
   settle(changes: ElementChanges): void {
     for (const { address, present } of this.#before.values()) {

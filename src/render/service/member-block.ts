@@ -16,10 +16,16 @@ export class MemberBlock {
     this.#members = new NumberPool(first, first + 2 ** memberBits);
   }
 
-  /** @param wanted its first number, if that is free @throws FlatnetError `exhausted` */
-  static take(blocks: BlockPool, members: number, wanted?: number): MemberBlock {
+  /** @throws FlatnetError `exhausted` */
+  static take(blocks: BlockPool, members: number): MemberBlock {
     const bits = MEMBER_BITS.find((one) => 2 ** one >= members) ?? MEMBER_BITS[MEMBER_BITS.length - 1] ?? 0;
-    return new MemberBlock(blocks.take(bits, wanted), bits);
+    return new MemberBlock(blocks.take(bits), bits);
+  }
+
+  /** The block of a pool that is there already; undefined where somebody else has it. */
+  static reserve(blocks: BlockPool, first: number, memberBits: number): MemberBlock | undefined {
+    const isOne = MEMBER_BITS.some((bits) => bits === memberBits);
+    return isOne && blocks.reserve(first, memberBits) ? new MemberBlock(first, memberBits) : undefined;
   }
 
   giveTo(blocks: BlockPool): void {
@@ -30,9 +36,14 @@ export class MemberBlock {
     return 2 ** this.memberBits;
   }
 
-  /** @param wanted taken if it is one of these and free @throws FlatnetError `exhausted` */
-  takeMember(wanted?: number): number {
-    return this.#members.take(wanted !== undefined && wanted >= this.first ? wanted : undefined);
+  /** @throws FlatnetError `exhausted` */
+  takeMember(): number {
+    return this.#members.take();
+  }
+
+  /** False where it is none of these, or is lent. */
+  reserveMember(member: number): boolean {
+    return this.#members.reserve(member);
   }
 
   giveMember(member: number): void {

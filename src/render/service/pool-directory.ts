@@ -9,30 +9,23 @@ import {
   type NumberedClass,
   REFUSED_CLASS,
 } from './endpoint-class.ts';
+import { FoundPools } from './found-pools.ts';
 import type { FoundTable } from './found-table.ts';
 import { MemberBlock } from './member-block.ts';
 import { NumberPool } from './number-pool.ts';
 import { endpointKey, isSameEndpoint, placeEndpoints } from './placed-endpoints.ts';
+import type { PlacedPool } from './placed-pool.ts';
 import { frontMark, NUMBER_MASK, translatedMark } from './service-mark.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
 /** A pool as it lies in the maps. */
-interface NumberedPool {
+interface NumberedPool extends PlacedPool {
   readonly pool: ServicePool;
-  readonly number: number;
   /** Absent for one without endpoints. */
   readonly endpointClass: NumberedClass | undefined;
-  /** Endpoints by their slots. */
-  readonly slots: readonly PoolEndpoint[];
-  /** Of a pool with affinity, its block of numbers, and those of them that its slots have. */
-  readonly block: MemberBlock | undefined;
-  readonly members: readonly number[];
 }
 
 const NO_MEMBERS: readonly number[] = [];
-
-/** What a table says of one pool. */
-type FoundPool = ReturnType<FoundTable['pool']>;
 
 /** Which numbers, slots and classes the pools of a family have; they keep them for as long as they can. */
 export class PoolDirectory {
@@ -40,6 +33,32 @@ export class PoolDirectory {
   readonly #numbers = new NumberPool(1, NUMBER_MASK + 1);
   readonly #blocks = new BlockPool(NUMBER_MASK + 1);
   readonly classes = new ClassDirectory();
+  /** Those of a table that was there before us. */
+  #found: FoundPools | undefined;
+
+  /** Keeps the pools of a table that was there before us for who will be what they were; some at a time. */
+  *adopt(table: FoundTable): Generator<void> {
+    for (const [number, found] of table.classes) this.classes.hold(found, number);
+    this.#found = new FoundPools(table, this.#numbers, this.#blocks);
+    yield* this.#found.index();
+  }
+
+  /** Keeps the pool that a front of such a table leads to. */
+  reserve(mark: number): void {
+    this.#found?.reserve(mark);
+  }
+
+  /** Keeps what no front leads to as well, once all have been told of. */
+  reserveRest(): void {
+    this.#found?.reserveRest();
+  }
+
+  /** Gives up what has been adopted and is nobody's. */
+  forgetUntaken(changes: ElementChanges): void {
+    this.#found?.writeRest(changes.removed);
+    this.#found = undefined;
+    this.classes.releaseHeld();
+  }
 
   /** What a front that leads to the pool has as its mark. */
   markOf(id: string): number | undefined {
@@ -51,26 +70,27 @@ export class PoolDirectory {
 
   /**
    * Puts a pool in the place of the one with its id.
-   * @param found what a table that was there before says of the pool
+   * @param marks where its fronts lead to in a table that was there before us
    */
-  put(pool: ServicePool, changes: ElementChanges, found?: FoundPool): void {
+  put(pool: ServicePool, changes: ElementChanges, marks: Iterable<number> = []): void {
     const sticky = pool.affinityTimeout !== undefined;
-    let before = this.#pools.get(pool.id);
+    const known = this.#pools.get(pool.id);
+    let before: PlacedPool | undefined = known ?? this.#takeFound(marks, sticky);
     if (before !== undefined && !isRoomy(before.block, sticky, pool.endpoints.length)) {
-      this.remove(pool.id, changes);
+      this.#giveBack(before, changes);
       before = undefined;
     }
-    const slots = placeEndpoints(before?.slots ?? found?.slots ?? [], pool.endpoints);
-    const block = before?.block ?? (sticky ? MemberBlock.take(this.#blocks, slots.length, found?.number) : undefined);
+    const slots = placeEndpoints(before?.slots ?? [], pool.endpoints);
+    const block = before?.block ?? (sticky ? MemberBlock.take(this.#blocks, slots.length) : undefined);
     const after: NumberedPool = {
       pool,
-      number: block?.first ?? before?.number ?? this.#numbers.take(found?.number),
+      number: block?.first ?? before?.number ?? this.#numbers.take(),
       endpointClass: this.#acquire(pool, slots.length, block),
       slots,
       block,
-      members: block === undefined ? NO_MEMBERS : membersOf(block, slots, before, found),
+      members: block === undefined ? NO_MEMBERS : membersOf(block, slots, before),
     };
-    this.#release(before?.endpointClass);
+    this.#release(known?.endpointClass);
     this.#pools.set(pool.id, after);
     if (before === undefined) writePool(after, changes.added);
     else if (sticky) diffSticky(before, after, changes);
@@ -82,9 +102,22 @@ export class PoolDirectory {
     if (known === undefined) return;
     this.#pools.delete(id);
     this.#release(known.endpointClass);
-    if (known.block === undefined) this.#numbers.give(known.number);
-    else known.block.giveTo(this.#blocks);
-    writePool(known, changes.removed);
+    this.#giveBack(known, changes);
+  }
+
+  #takeFound(marks: Iterable<number>, sticky: boolean): PlacedPool | undefined {
+    if (this.#found === undefined) return undefined;
+    for (const mark of marks) {
+      const found = this.#found.take(mark, sticky);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #giveBack(placed: PlacedPool, changes: ElementChanges): void {
+    if (placed.block === undefined) this.#numbers.give(placed.number);
+    else placed.block.giveTo(this.#blocks);
+    writePool(placed, changes.removed);
   }
 
   /** Writes all elements of all pools. */
@@ -117,8 +150,7 @@ function isRoomy(block: MemberBlock | undefined, sticky: boolean, count: number)
 function membersOf(
   block: MemberBlock,
   slots: readonly PoolEndpoint[],
-  before: NumberedPool | undefined,
-  found: FoundPool | undefined,
+  before: PlacedPool | undefined,
 ): readonly number[] {
   const earlier = new Map(before?.slots.map((endpoint, index) => [endpointKey(endpoint), before.members[index]]));
   const present = new Set(slots.map(endpointKey));
@@ -126,13 +158,13 @@ function membersOf(
   for (const [key, member] of earlier) if (member !== undefined && !present.has(key)) block.giveMember(member);
   return slots.map((endpoint) => {
     const key = endpointKey(endpoint);
-    return earlier.get(key) ?? block.takeMember(found?.members.get(key));
+    return earlier.get(key) ?? block.takeMember();
   });
 }
 
-function writePool(pool: NumberedPool, elements: ElementCollection): void {
+function writePool(pool: PlacedPool, elements: ElementCollection): void {
   const { slots, members } = pool;
-  if (pool.pool.affinityTimeout === undefined)
+  if (pool.block === undefined)
     for (const [slot, endpoint] of slots.entries()) writeEndpoint(pool, slot, endpoint, elements);
   else
     for (const [slot, endpoint] of slots.entries()) {
@@ -142,7 +174,7 @@ function writePool(pool: NumberedPool, elements: ElementCollection): void {
 }
 
 function writeEndpoint(
-  { number }: NumberedPool,
+  { number }: PlacedPool,
   slot: number,
   { address, port }: PoolEndpoint,
   elements: ElementCollection,
@@ -150,7 +182,7 @@ function writeEndpoint(
   elements.to(SERVICE_SETS.endpoints).number(translatedMark(number)).number(slot).address(address).number(port);
 }
 
-function writeChoice({ number, members }: NumberedPool, slot: number, elements: ElementCollection): void {
+function writeChoice({ number, members }: PlacedPool, slot: number, elements: ElementCollection): void {
   const member = translatedMark(members[slot] ?? 0);
   elements.to(SERVICE_SETS.choices).number(translatedMark(number)).number(slot).number(member);
 }
@@ -159,7 +191,7 @@ function writeMember(member = 0, { address, port }: PoolEndpoint, elements: Elem
   elements.to(SERVICE_SETS.members).number(translatedMark(member)).address(address).number(port);
 }
 
-function diffSlots(before: NumberedPool, after: NumberedPool, { removed, added }: ElementChanges): void {
+function diffSlots(before: PlacedPool, after: PlacedPool, { removed, added }: ElementChanges): void {
   for (let slot = 0; slot < Math.max(before.slots.length, after.slots.length); slot++) {
     const old = before.slots[slot];
     const next = after.slots[slot];
@@ -169,7 +201,7 @@ function diffSlots(before: NumberedPool, after: NumberedPool, { removed, added }
   }
 }
 
-function diffSticky(before: NumberedPool, after: NumberedPool, { removed, added }: ElementChanges): void {
+function diffSticky(before: PlacedPool, after: PlacedPool, { removed, added }: ElementChanges): void {
   for (let slot = 0; slot < Math.max(before.slots.length, after.slots.length); slot++) {
     if (before.members[slot] === after.members[slot]) continue;
     if (slot < before.slots.length) writeChoice(before, slot, removed);

@@ -6,8 +6,9 @@ import type { TableChange, TableName } from '../../netfilter/table-change.ts';
 import type { PlannedService, ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import { ElementChanges } from './element-changes.ts';
 import { ElementCollection } from './element-collection.ts';
+import type { FoundServices } from './found-services.ts';
 import { FoundTable } from './found-table.ts';
-import { FrontDirectory, placeOf } from './front-directory.ts';
+import { FrontDirectory } from './front-directory.ts';
 import { HairpinDirectory } from './hairpin-directory.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { serviceFrame } from './service-frame.ts';
@@ -26,6 +27,11 @@ interface FrameFacts {
   readonly version: number;
 }
 
+/** Fronts that are adopted in a turn of the event loop. */
+const TURN = 4000;
+
+const ELEMENT_CHANGES: ReadonlySet<TableChange['kind']> = new Set(['add-elements', 'remove-elements']);
+
 /** The service table of one family: absent as long as there are no fronts, so that there are no hooks either. */
 export class ServiceTable {
   readonly #family: Family;
@@ -35,26 +41,55 @@ export class ServiceTable {
   #frame: Table | undefined;
   /** What the frame was made of. */
   #frameFacts: FrameFacts | undefined;
-  #found: FoundTable | undefined;
+  /** Whether something of a table that was there before us may still be nobody's. */
+  #adopting = false;
 
   constructor(family: Family) {
     this.#family = family;
   }
 
-  /** Takes the numbers of a table that is there already for pools that are new from now on. */
-  adopt(table: Table): void {
-    this.#found = new FoundTable(table);
-    this.#pools.classes.adopt(this.#found.classes);
+  /** Starts from a table that is there already, some of it at a time; before anything else. */
+  *adopt(found: FoundServices): Generator<void> {
+    const table = new FoundTable(found);
+    this.#adopting = true;
+    this.#frame = table.frame;
+    yield* this.#pools.adopt(table);
+    let count = 0;
+    for (const { front, mark } of table.fronts()) {
+      this.#fronts.adopt(front, mark);
+      this.#pools.reserve(mark);
+      if (++count % TURN === 0) yield;
+    }
+    this.#pools.reserveRest();
+    for (const address of table.hairpins()) this.#hairpins.adopt(address);
   }
 
-  forgetAdopted(): void {
-    this.#found = undefined;
+  /** Whether the way from the adopted table is one of elements alone, so that it can be gone piece by piece. */
+  keepsRules(surroundings: ServiceSurroundings): boolean {
+    if (this.#frame === undefined) return true;
+    const after = this.#makeFrame(surroundings);
+    return after !== undefined && diffTables([this.#frame], [after]).every(({ kind }) => ELEMENT_CHANGES.has(kind));
   }
 
   /** The steps, of one transaction, from the table as it was to the one with these changes; a cost of the changes alone. */
   change(services: readonly ServiceChange[], surroundings: ServiceSurroundings): readonly TableChange[] {
     const elements = new ElementChanges(this.#family);
     for (const change of services) this.#changeService(change, elements);
+    return this.#settle(elements, surroundings);
+  }
+
+  /** The steps that remove what was adopted and is nobody's. */
+  finishAdoption(surroundings: ServiceSurroundings): readonly TableChange[] {
+    if (!this.#adopting) return [];
+    this.#adopting = false;
+    const elements = new ElementChanges(this.#family);
+    this.#fronts.forgetUnclaimed();
+    this.#pools.forgetUntaken(elements);
+    this.#hairpins.forgetUnused();
+    return this.#settle(elements, surroundings);
+  }
+
+  #settle(elements: ElementChanges, surroundings: ServiceSurroundings): readonly TableChange[] {
     this.#fronts.settle((pool) => this.#pools.markOf(pool), elements);
     this.#hairpins.settle(elements);
     const before = this.#frame;
@@ -98,20 +133,17 @@ export class ServiceTable {
     for (const pool of after?.pools ?? []) {
       if (!isOurs(pool)) continue;
       this.#hairpins.add(pool);
-      this.#pools.put(pool, elements, this.#findPool(pool.id, after));
+      this.#pools.put(pool, elements, this.#adopting ? this.#marksOf(pool.id, after) : []);
     }
     for (const front of after?.fronts ?? []) if (isOurs(front)) this.#fronts.claim(key, front);
   }
 
-  #findPool(id: string, service: PlannedService | undefined) {
-    if (this.#found === undefined) return undefined;
+  /** Where the fronts of a pool lead to in the maps as they are. */
+  *#marksOf(id: string, service: PlannedService | undefined): Generator<number> {
     for (const front of service?.fronts ?? []) {
-      if (front.pool !== id || front.family !== this.#family) continue;
-      const { map, key } = placeOf(front);
-      const pool = this.#found.pool(map, key);
-      if (pool !== undefined) return pool;
+      const mark = front.pool === id && front.family === this.#family ? this.#fronts.markAt(front) : undefined;
+      if (mark !== undefined) yield mark;
     }
-    return undefined;
   }
 
   /** The same object as long as nothing in it changes, which is to say for most changes of services. */
@@ -127,7 +159,17 @@ export class ServiceTable {
       last.version === version;
     if (this.#frame !== undefined && this.#frameFacts !== undefined && isSame(this.#frameFacts)) return this.#frame;
     this.#frameFacts = { surroundings, restricted, loopback, version };
-    return serviceFrame(surroundings, [...this.#pools.classes], { family: this.#family, restricted, loopback });
+    return this.#makeFrame(surroundings);
+  }
+
+  #makeFrame(surroundings: ServiceSurroundings): Table | undefined {
+    if (this.#fronts.size === 0) return undefined;
+    const restricted = this.#fronts.restricted > 0;
+    return serviceFrame(surroundings, [...this.#pools.classes], {
+      family: this.#family,
+      restricted,
+      loopback: this.loopback,
+    });
   }
 
   /** Whether loopback addresses lead anywhere, for which the kernel must route them. */

@@ -16,6 +16,7 @@ import {
 } from '../../plan/service/arbitrary.ts';
 import { nodeLocation, planServiceNamed } from '../../plan/service/plan-services.ts';
 import type { PlannedService, ServicePlan } from '../../plan/service/service-plan.ts';
+import { foundServices } from './found-services.ts';
 import { placeOf } from './front-directory.ts';
 import { classOfMark, numberOfMark, translatedMark } from './service-mark.ts';
 import { renderServices, ServiceTables } from './service-tables.ts';
@@ -102,6 +103,16 @@ function meaningOf(table: Table): unknown {
   };
 }
 
+/** A table that has lost some elements of maps that no rule names by their elements. */
+function withoutSome(table: Table, lost: readonly number[]): Table {
+  const gone = new Set(lost);
+  let count = 0;
+  const maps = table.maps.map((map) =>
+    map.value === 'verdict' ? map : { ...map, elements: map.elements.filter(() => !gone.has(count++)) },
+  );
+  return { ...table, maps };
+}
+
 function byFamily(tables: readonly Table[]): readonly Table[] {
   return [...tables].sort((left, right) => left.family.length - right.family.length);
 }
@@ -145,7 +156,7 @@ describe('ServiceTables', () => {
         // Of services that want the same front, the loser's pool can't be found again by it.
         fc.pre(!hasConflict(cluster.whole));
         const next = new ServiceTables();
-        next.adopt(former.tables);
+        next.adopt(former.tables.map(foundServices));
         next.replace(cluster.whole);
         const changes = diffTables(former.tables, next.tables);
         assert.deepEqual(next.tables.map(meaningOf), former.tables.map(meaningOf));
@@ -156,6 +167,31 @@ describe('ServiceTables', () => {
         );
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('leads from what a former agent has left, piece by piece, whatever has happened to either meanwhile', () => {
+    const loss = fc.array(fc.nat(200), { maxLength: 4 });
+    fc.assert(
+      fc.property(histories, histories, loss, (before, after, lost) => {
+        const cluster = new Cluster();
+        const former = new ServiceTables();
+        former.replace(EMPTY);
+        for (const event of before)
+          former.change(cluster.follow(event).map((key) => [key, cluster.plan(key)] as const));
+        let kernel = former.tables.map((table) => withoutSome(table, lost));
+        for (const event of after) cluster.follow(event);
+        const next = new ServiceTables();
+        next.adopt(kernel.map(foundServices));
+        if (!next.keepsRules(SURROUNDINGS)) return;
+        for (const key of [...cluster.services.keys()].sort())
+          kernel = changedTables(kernel, next.change([[key, cluster.plan(key)]], SURROUNDINGS).tables);
+        next.change([], SURROUNDINGS);
+        kernel = changedTables(kernel, next.finishAdoption().tables);
+        assert.deepEqual(byFamily(kernel).map(canonicalTable), byFamily(next.tables).map(canonicalTable));
+        assert.deepEqual(byFamily(kernel).map(meaningOf), byFamily(renderServices(cluster.whole)).map(meaningOf));
+      }),
+      { numRuns: 300 },
     );
   });
 

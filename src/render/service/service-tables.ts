@@ -4,6 +4,7 @@ import type { SysctlSetting } from '../../host/owned-state.ts';
 import type { Table } from '../../netfilter/node.ts';
 import type { TableChange } from '../../netfilter/table-change.ts';
 import type { PlannedService, ServicePlan, ServiceSurroundings } from '../../plan/service/service-plan.ts';
+import type { FoundServices } from './found-services.ts';
 import { type ServiceChange, ServiceTable } from './service-table.ts';
 
 /** Lets packets with loopback addresses be routed, so that node ports at 127.0.0.1 reach endpoints. */
@@ -32,25 +33,46 @@ export class ServiceTables {
   readonly #tables = { 4: new ServiceTable(4), 6: new ServiceTable(6) } as const;
   #surroundings: ServiceSurroundings | undefined;
 
-  /** Takes over the numbers of tables that a former agent has left. */
-  adopt(tables: readonly Table[]): void {
-    for (const table of tables) {
-      if (table.family === 'ip') this.#tables[4].adopt(table);
-      if (table.family === 'ip6') this.#tables[6].adopt(table);
+  /** Starts from tables that a former agent has left; before anything else. */
+  adopt(found: readonly FoundServices[]): void {
+    for (const _ of this.adoption(found));
+  }
+
+  /** The same, some of it at a time. */
+  *adoption(found: readonly FoundServices[]): Generator<void> {
+    for (const one of found) {
+      if (one.frame.family === 'ip') yield* this.#tables[4].adopt(one);
+      if (one.frame.family === 'ip6') yield* this.#tables[6].adopt(one);
     }
   }
 
-  /** The first load is over: what was found has served. */
-  forgetAdopted(): void {
-    for (const family of FAMILIES) this.#tables[family].forgetAdopted();
+  /**
+   * Whether adopted tables may be changed piece by piece. Where rules are to change as well, what they find in the maps
+   * must change at the same instant.
+   */
+  keepsRules(surroundings: ServiceSurroundings): boolean {
+    return FAMILIES.every((family) => this.#tables[family].keepsRules(surroundings));
+  }
+
+  /** Once all services have been told of: removes what was adopted and is none of theirs. */
+  finishAdoption(): Omit<RenderedServiceChange, 'services'> {
+    const surroundings = this.#surroundings;
+    if (surroundings === undefined) return { tables: [], closing: [] };
+    const wasOpen = this.loopback;
+    const tables = FAMILIES.flatMap((family) => this.#tables[family].finishAdoption(surroundings));
+    return { tables, closing: this.#closing(wasOpen) };
+  }
+
+  #closing(wasOpen: boolean): readonly SysctlSetting[] {
+    return wasOpen && !this.loopback ? CLOSE_LOOPBACK : [];
   }
 
   /** Goes over to another plan. */
   replace({ services, surroundings }: ServicePlan): RenderedServiceChange {
     const gone = [...this.#services.keys()].filter((key) => !services.has(key));
     const rendered = this.change([...gone.map((key) => [key, undefined] as const), ...services], surroundings);
-    this.forgetAdopted();
-    return rendered;
+    const { tables, closing } = this.finishAdoption();
+    return { ...rendered, tables: [...rendered.tables, ...tables], closing: [...rendered.closing, ...closing] };
   }
 
   /**
@@ -74,7 +96,7 @@ export class ServiceTables {
     }
     const wasOpen = this.loopback;
     const tables = FAMILIES.flatMap((family) => this.#tables[family].change(services, known));
-    return { tables, closing: wasOpen && !this.loopback ? CLOSE_LOOPBACK : [], services };
+    return { tables, closing: this.#closing(wasOpen), services };
   }
 
   get services(): ReadonlyMap<string, PlannedService> {
