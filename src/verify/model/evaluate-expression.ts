@@ -86,6 +86,8 @@ function choices(modulus: number, offset: number): Outcome {
 }
 
 function combine(parts: readonly Outcome[], join: (values: readonly Values[]) => Values): Outcome {
+  if (parts.every(([only, ...others]) => only?.probability === 1 && others.length === 0))
+    return certain(join(parts.flatMap((part) => part.map(({ content }) => content))));
   let joined: readonly Weighted<readonly Values[]>[] = certain([]);
   for (const part of parts)
     joined = joined.flatMap((before) =>

@@ -1,4 +1,5 @@
 import type { Address } from '../../address/address.ts';
+import type { Family } from '../../address/family.ts';
 import { prefixContains } from '../../address/prefix.ts';
 import type { NetworkState } from '../../host/network-state.ts';
 import type { NextHop, Route, RoutingRule } from '../../host/route.ts';
@@ -34,10 +35,20 @@ const LOOPBACK = 'lo';
 export function lookUpRoute(state: NetworkState, query: RouteQuery): Answers {
   const { family } = query.destination;
   observeRoutes(state, query.destination);
-  const rules = state.rules
-    .filter((rule) => rule.family === family)
-    .sort((left, right) => left.priority - right.priority);
-  return followRules(state, rules, 0, query);
+  return followRules(state, rulesOf(state, family), 0, query);
+}
+
+const RULES = new WeakMap<NetworkState['rules'], Map<Family, readonly RoutingRule[]>>();
+
+/** The rules of a family by priority, put in order once. */
+function rulesOf({ rules }: NetworkState, family: Family): readonly RoutingRule[] {
+  const known = RULES.get(rules) ?? new Map<Family, readonly RoutingRule[]>();
+  RULES.set(rules, known);
+  const ordered =
+    known.get(family) ??
+    rules.filter((rule) => rule.family === family).sort((left, right) => left.priority - right.priority);
+  known.set(family, ordered);
+  return ordered;
 }
 
 function followRules(state: NetworkState, rules: readonly RoutingRule[], start: number, query: RouteQuery): Answers {

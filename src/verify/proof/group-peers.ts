@@ -3,14 +3,11 @@ import { FAMILY_BITS } from '../../address/family.ts';
 import type { NetworkState } from '../../host/network-state.ts';
 import { decisiveNeighbours } from '../model/receiver.ts';
 import type { SiteMap } from '../model/site.ts';
-import { HostSurvey } from './host-survey.ts';
+import { HostSurvey, isFleeting } from './host-survey.ts';
 import type { Participant } from './participant.ts';
 import type { Peers } from './peers.ts';
 import { PodDossier } from './pod-dossier.ts';
 import { isLinkLocal, type WiredPod, wiringOf } from './wired-pod.ts';
-
-/** Settings that change by themselves, and that no packet's way hangs on. */
-const FLEETING_SETTINGS = /conntrack_count|stable_secret|\.neigh\.|_time|random/;
 
 /** Participants by what they have in common, and the rows that speak of one of them only. */
 export interface GroupedPeers {
@@ -72,7 +69,7 @@ function surveyPod(dossier: PodDossier, map: SiteMap): void {
 }
 
 function settingsOf({ sysctls }: NetworkState): readonly string[] {
-  return Array.from(sysctls, ([key, value]) => `${key}=${value}`)
-    .filter((text) => !FLEETING_SETTINGS.test(text))
+  return Array.from(sysctls, ([key, value]) => (isFleeting(key) ? [] : [`${key}=${value}`]))
+    .flat()
     .sort();
 }

@@ -2,16 +2,24 @@ import { formatAddress } from '../../address/address.ts';
 import { FAMILY_BITS } from '../../address/family.ts';
 import type { Prefix } from '../../address/prefix.ts';
 import { deviceOfSysctl } from '../../host/sysctl-key.ts';
-import type { Literal, Table } from '../../netfilter/node.ts';
+import type { Literal, SetElement, Table } from '../../netfilter/node.ts';
 import { decisiveNeighbours } from '../model/receiver.ts';
 import type { Site, SiteMap } from '../model/site.ts';
 import type { PodDossier } from './pod-dossier.ts';
 import { isLinkLocal } from './wired-pod.ts';
 
+/** Settings that change by themselves, and that no packet's way hangs on. */
+const FLEETING = /conntrack_count|stable_secret|\.neigh\.|_time|random/;
+
+export function isFleeting(key: string): boolean {
+  return FLEETING.test(key);
+}
+
 /** Notes down what a host's own namespace says of each of its pods. */
 export class HostSurvey {
   readonly #host: Site;
   readonly #byWord = new Map<string, PodDossier>();
+  readonly #byAddress = { 4: new Map<bigint, PodDossier>(), 6: new Map<bigint, PodDossier>() };
   /** The names of devices that rules ask for, `eth*` among them. */
   readonly #deviceNames = new Set<string>();
   #asksForNumbers = false;
@@ -25,6 +33,7 @@ export class HostSurvey {
         ...(link.mac === undefined ? [] : [link.mac]),
         ...participant.addresses.map(formatAddress),
       ];
+      for (const { family, value } of participant.addresses) this.#byAddress[family].set(value, dossier);
       for (const word of words) {
         const other = this.#byWord.get(word);
         if (other !== undefined && other !== dossier) for (const one of [other, dossier]) one.setApart();
@@ -53,7 +62,7 @@ export class HostSurvey {
     for (const row of state.unknown)
       for (const dossier of this.#mentioned(row.what.split(' '))) dossier.addFact('unknown', row);
     for (const [key, value] of state.sysctls) {
-      const device = deviceOfSysctl(key);
+      const device = isFleeting(key) ? undefined : deviceOfSysctl(key);
       if (device !== undefined)
         this.#byWord.get(device)?.addFact('sysctl', [key.slice(key.lastIndexOf('.')), key.slice(0, 9), value]);
     }
@@ -84,9 +93,9 @@ export class HostSurvey {
     const name = `${table.family} ${table.name}`;
     for (const set of [...table.sets, ...table.maps])
       for (const element of set.elements) {
-        const [only, ...others] = this.#mentioned(element.key.flatMap(wordsOf));
-        if (only !== undefined && others.length === 0) only.addRow(`${name} ${set.name}`, element);
-        else this.#noteNames(element);
+        const owner = this.#ownerOf(element);
+        if (owner !== undefined) owner.addRow(`${name} ${set.name}`, element);
+        else for (const literal of element.key) if (literal.kind === 'name') this.#deviceNames.add(literal.name);
       }
     for (const { base, rules, name: chain } of table.chains) {
       const [device, ...others] = base?.devices ?? [];
@@ -96,17 +105,17 @@ export class HostSurvey {
         continue;
       }
       dossier.addFact(name, chain === device ? { base, rules } : { chain, base, rules });
-      dossier.addParts([...partsOf(rules)]);
+      forEachPart(rules, (part) => dossier.addParts([part]));
     }
   }
 
   #noteNames(value: unknown): void {
-    for (const part of partsOf(value)) {
-      if (!('kind' in part)) continue;
+    forEachPart(value, (part) => {
+      if (!('kind' in part)) return;
       if (part.kind === 'name' && 'name' in part) this.#deviceNames.add(String(part.name));
       if (part.kind === 'meta' && 'key' in part && (part.key === 'iif' || part.key === 'oif'))
         this.#asksForNumbers = true;
-    }
+    });
   }
 
   /** What rules can tell the host's end of the pair from others by. */
@@ -119,6 +128,33 @@ export class HostSurvey {
     if (this.#asksForNumbers) dossier.addFact('number', index);
   }
 
+  /** The one pod that an element of a set speaks of; undefined where that is none, or several. */
+  #ownerOf({ key }: SetElement): PodDossier | undefined {
+    let owner: PodDossier | undefined;
+    for (const literal of key) {
+      const dossier = this.#namedBy(literal);
+      if (dossier === undefined) continue;
+      if (owner !== undefined && owner !== dossier) return undefined;
+      owner = dossier;
+    }
+    return owner;
+  }
+
+  #namedBy(literal: Literal): PodDossier | undefined {
+    switch (literal.kind) {
+      case 'name':
+        return this.#byWord.get(literal.name);
+      case 'mac':
+        return this.#byWord.get(literal.mac);
+      case 'address':
+        return this.#byAddress[literal.address.family].get(literal.address.value);
+      case 'prefix':
+        return isHost(literal.prefix) ? this.#namedBy({ kind: 'address', address: literal.prefix.address }) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
   #mentioned(words: readonly string[]): readonly PodDossier[] {
     return [...new Set(words.flatMap((word) => this.#byWord.get(word) ?? []))];
   }
@@ -128,25 +164,9 @@ function isHost({ address, length }: Prefix): boolean {
   return length === FAMILY_BITS[address.family];
 }
 
-/** A device, a MAC or an address that a literal names. */
-function wordsOf(literal: Literal): readonly string[] {
-  switch (literal.kind) {
-    case 'name':
-      return [literal.name];
-    case 'mac':
-      return [literal.mac];
-    case 'address':
-      return [formatAddress(literal.address)];
-    case 'prefix':
-      return isHost(literal.prefix) ? [formatAddress(literal.prefix.address)] : [];
-    default:
-      return [];
-  }
-}
-
-/** All objects that a plain value is made of. */
-function* partsOf(value: unknown): Generator<object> {
+/** Visits all objects that a plain value is made of. */
+function forEachPart(value: unknown, visit: (part: object) => void): void {
   if (typeof value !== 'object' || value === null) return;
-  yield value;
-  for (const part of Object.values(value)) yield* partsOf(part);
+  visit(value);
+  for (const part of Object.values(value)) if (typeof part === 'object') forEachPart(part, visit);
 }

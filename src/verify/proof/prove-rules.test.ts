@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
 import type { VerifyReport } from '../report.ts';
 import { plannedCluster, withIptables, withNft, withRoot } from './planned-hosts.ts';
 import { proveRules } from './prove-rules.ts';
@@ -81,6 +82,58 @@ describe('proveRules', () => {
     assert.deepEqual(
       rules[0]?.unknown.map(({ host, what }) => `${host} ${what}`),
       ['node/node-1 traffic control filters on veth0: a program'],
+    );
+  });
+
+  it('finds the one pod and port among a thousand that is forbidden', () => {
+    const { hosts } = plannedCluster({ hosts: 10, pods: 100, backend: 'host-gw', families: [4] });
+    const faulty = withNft(
+      hosts,
+      'node-7',
+      'table inet f { chain c { type filter hook forward priority 10; ip daddr 10.244.7.77 tcp dport 4711 drop; } }',
+    );
+    const { rules } = proveRules(faulty);
+    assert.deepEqual(
+      rules.map(({ checked }) => checked),
+      [999_000, 20_000, 1_019_000],
+    );
+    const [pods, nodes, same] = rules.map(({ violations }) => violations);
+    assert.equal(same?.length, 0);
+    // from that port to others it is their answers that are dropped
+    assert.equal(pods?.[0]?.pairs, 2 * 999);
+    assert.match(pods?.[0]?.counterexample.packet ?? '', /10\.244\.7\.77:4711/);
+    // its own host's packets to it aren't forwarded
+    assert.equal(nodes?.[0]?.pairs, 2 * 9);
+  });
+
+  it('takes one look a pair of hosts, whatever the number of pods', { timeout: 120_000 }, (t) => {
+    const [hosts, pods] = [40, 30];
+    const cluster = plannedCluster({ hosts, pods, backend: 'host-gw', families: [4] });
+    const services = Array.from(
+      { length: 1000 },
+      (_, number) => `10.96.${number >> 8}.${number & 255} . tcp . ${80 + (number % 7)} : goto endpoint`,
+    );
+    const hairpins = Array.from({ length: pods }, (_, number) => `10.244.5.${number + 2} . 10.244.5.${number + 2}`);
+    const { tables } = parseNftText(`table ip kube-proxy {
+      map services { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${services.join(', ')} } }
+      set hairpins { type ipv4_addr . ipv4_addr; elements = { ${hairpins.join(', ')} } }
+      chain endpoint { dnat to 10.244.5.2:80; }
+      chain a { type nat hook prerouting priority -100; ip daddr . meta l4proto . th dport vmap @services; }
+      chain b { type nat hook output priority -100; ip daddr . meta l4proto . th dport vmap @services; }
+      chain c { type nat hook postrouting priority 100; ip saddr . ip daddr @hairpins masquerade; } }`);
+    const served = cluster.hosts.map((host) => {
+      const ruleset = { tables: [...host.root.ruleset.tables, ...tables] };
+      return { ...host, root: { ...host.root, ruleset } };
+    });
+    const begin = process.cpuUsage();
+    const report = proveRules(served);
+    const { user, system } = process.cpuUsage(begin);
+    assert.equal(report.verdict, 'holds');
+    const count = hosts * pods;
+    assert.equal(report.rules[0]?.checked, count * (count - 1));
+    const megabytes = Math.round(process.memoryUsage().rss / 1e6);
+    t.diagnostic(
+      `${count} pods on ${hosts} hosts: ${Math.round((user + system) / 1000)} ms of CPU, RSS ${megabytes} MB`,
     );
   });
 });
