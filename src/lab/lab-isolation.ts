@@ -10,17 +10,9 @@ const CAP_SYS_ADMIN = 21n;
  * which ends itself when unshare does. Whoever may not make namespaces gets a user namespace to make them in.
  */
 export function isolationArguments(privileged: boolean): string[] {
-  return [
-    '--kill-child',
-    '--fork',
-    '--pid',
-    '--mount',
-    '--net',
-    '--ipc',
-    '--uts',
-    '--mount-proc',
-    ...(privileged ? [] : ['--user', '--map-root-user']),
-  ];
+  const own = ['--kill-child', '--fork', '--pid', '--mount', '--net', '--ipc', '--uts', '--mount-proc'];
+  // The files of a network namespace below /proc belong to the user namespace's root only if that is known when they are made.
+  return privileged ? own : ['--user', '--map-root-user', '--', 'unshare', ...own];
 }
 
 /** Whether this process may make namespaces and configure networks without a user namespace. */
