@@ -36,11 +36,35 @@ function formatRule(rule: RuleReport, told: Set<string>): string {
     `${MARKS[rule.verdict]} ${rule.rule.padEnd(12)}  ${rule.verdict.padEnd(8)}  ${rule.checked} ${
       rule.checked === 1 ? 'pair' : 'pairs'
     }  ${RULE_TEXTS[rule.rule]}`,
-    ...rule.violations.flatMap((violation) => formatViolation(violation, told)),
+    ...formatViolations(rule.violations, told),
     ...rule.unknown.map(({ host, what, matters }) => `    ? ${host}: ${what} (${matters})`),
     ...(rule.violations.length > 0 ? [''] : []),
   ];
   return lines.join('\n');
+}
+
+/** Violations of one cause that already stand above in full: only who is responsible. */
+const MOST_ALIKE = 8;
+
+function formatViolations(violations: readonly Violation[], told: Set<string>): readonly string[] {
+  const byCause = Map.groupBy(violations, ({ cause }) => cause);
+  return [...byCause.values()].flatMap(([first, ...alike]) => {
+    if (first === undefined) return [];
+    const shown = alike
+      .slice(0, MOST_ALIKE)
+      .map(({ pairs, responsible = 'elsewhere' }) => `        ${countPairs(pairs)}: ${responsible}`);
+    const rest = alike.slice(MOST_ALIKE);
+    const sum = rest.reduce((total, { pairs }) => total + pairs, 0);
+    return [
+      ...formatViolation(first, told),
+      ...(alike.length === 0 ? [] : ['      for the same cause', ...shown]),
+      ...(rest.length === 0 ? [] : [`        ${countPairs(sum)}: ${rest.length} more like these`]),
+    ];
+  });
+}
+
+function countPairs(pairs: number): string {
+  return `${pairs} ${pairs === 1 ? 'pair' : 'pairs'}`;
 }
 
 function formatViolation(violation: Violation, told: Set<string>): string[] {
@@ -52,7 +76,7 @@ function formatViolation(violation: Violation, told: Set<string>): string[] {
   told.add(way);
   return [
     '',
-    `    ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${cause}`,
+    `    ${countPairs(pairs)}: ${cause}`,
     ...(responsible === undefined ? [] : [`      responsible  ${responsible}`]),
     ...(remedy === undefined ? [] : [`      remedy       ${remedy}`]),
     `      example      ${example}`,

@@ -118,15 +118,15 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     ),
     // answers pass a host that never saw what they answer
     results: { 'answer dropped': 8 },
-    cause: /^a rule of kube-proxy drops forwarded packets$/,
-    responsible: /^node\/node2: .*--ctstate INVALID .*-j DROP/,
+    cause: /^a route is stale: it leads to another host$/,
+    responsible: /^node\/node0: route 10\.244\.1\.0\/24 via 10\.244\.2\.0 dev flannel\.1$/,
   },
   {
     name: 'a host has an address inside the range of pods',
     cluster: changed(flannel, (cluster) => cluster.host(0).root.address('eth0', '10.244.1.2/32')),
     results: { misdelivered: 4, dropped: 3 },
-    cause: /^a host bears the address of somebody else, and takes no packets from it$/,
-    responsible: /10\.244\.1\.2 is node\/node0's and pod\/default\/p10's/,
+    cause: /^two bear the same address/,
+    responsible: /^10\.244\.1\.2: node\/node0 and pod\/default\/p10$/,
   },
   {
     name: 'a host does not forward',

@@ -35,7 +35,7 @@ export function explainDrop(
   return {
     cause: `${subject(by, maker, reason)}${shown}`,
     responsible: responsibleRule(site, by),
-    remedy: remedyFor(by, maker, ends),
+    remedy: remedyFor(reason, by, maker, ends),
   };
 }
 
@@ -77,6 +77,7 @@ function isPolicyChain(name: string): boolean {
 }
 
 function remedyFor(
+  { hook }: RuleReason,
   by: RuleStep | PolicyStep,
   maker: RuleMaker | undefined,
   ends: { readonly source: Prefix; readonly destination: Prefix },
@@ -91,7 +92,7 @@ function remedyFor(
     case 'Docker': {
       if (table.chains.some(({ name }) => name === 'DOCKER-USER'))
         return formatExemption({ table, chain: 'DOCKER-USER', source, destination, verdict: 'accept' });
-      const accept = `iptables -P ${baseOf(by)} ACCEPT`;
+      const accept = `iptables -P ${baseOf(by, hook)} ACCEPT`;
       return iptablesTable(table) === undefined
         ? `set "ip-forward-no-drop": true in /etc/docker/daemon.json`
         : `${accept}, and "ip-forward-no-drop": true in /etc/docker/daemon.json, so that Docker leaves it so`;
@@ -101,12 +102,12 @@ function remedyFor(
     case 'ufw':
       return `ufw route allow from ${from} to ${to}`;
     default:
-      return formatExemption({ table, chain: baseOf(by), source, destination, verdict: 'accept' });
+      return formatExemption({ table, chain: baseOf(by, hook), source, destination, verdict: 'accept' });
   }
 }
 
 /** The base chain by which packets come to a rule, as far as one hook of its table has but one. */
-function baseOf({ table, chain }: RuleStep | PolicyStep): string {
+function baseOf({ table, chain }: RuleStep | PolicyStep, hook: RuleReason['hook']): string {
   if (chain.base !== undefined) return chain.name;
-  return table.chains.find(({ base }) => base?.hook === 'forward')?.name ?? chain.name;
+  return table.chains.find(({ base }) => base?.hook === hook)?.name ?? chain.name;
 }

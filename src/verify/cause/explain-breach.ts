@@ -11,7 +11,8 @@ import { neighbourEntry } from './neighbour-entry.ts';
 import { otherAddress } from './other-address.ts';
 import { hostAddressInRange, overlappingRanges } from './overlapping-ranges.ts';
 import { pluginMixture } from './plugin-mixture.ts';
-import { routeEntry, routeLoop } from './route-entry.ts';
+import { routeEntry, routeLoop, staleRoute } from './route-entry.ts';
+import { sharedAddress } from './shared-address.ts';
 import { splitIptables } from './split-iptables.ts';
 import { tooLong } from './too-long.ts';
 import { tunnelEntry } from './tunnel-entry.ts';
@@ -25,6 +26,8 @@ const RECOGNISERS: readonly Recogniser[] = [
   splitIptables,
   masquerade,
   destinationNat,
+  sharedAddress,
+  staleRoute,
   dropRule,
   tooLong,
   tunnelEntry,

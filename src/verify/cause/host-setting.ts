@@ -3,7 +3,7 @@ import type { Explanation } from './explanation.ts';
 import type { Fault } from './fault.ts';
 
 /** Settings of a host that keep packets from being passed on: forwarding off, a strict look at sources, a device that is down. */
-export function hostSetting({ way, sender, map }: Fault): Explanation | undefined {
+export function hostSetting({ way }: Fault): Explanation | undefined {
   const { reason, at } = way;
   switch (reason.kind) {
     case 'not-forwarding': {
@@ -28,16 +28,6 @@ export function hostSetting({ way, sender, map }: Fault): Explanation | undefine
         cause: 'strict rp_filter: packets come in by another device than answers would leave by',
         responsible: `${at.name}: ${sysctl} is ${mode}, packets come in by ${device}, and the way back to their source is ${ways.join(', ')}`,
         remedy: `sysctl -w ${sysctl}=2 on ${at.name}, or a route back by ${device}`,
-      };
-    }
-    case 'own-source': {
-      const bearer = map.sites.find(
-        (site) => site !== sender && site.state.addresses.some(({ address }) => address.value === reason.source.value),
-      );
-      return {
-        cause: 'a host bears the address of somebody else, and takes no packets from it',
-        responsible: `${at.name}: ${formatAddress(reason.source)} is ${bearer?.name ?? at.name}'s and ${sender.name}'s`,
-        remedy: 'give each an address of its own',
       };
     }
     case 'loopback-source':

@@ -1,4 +1,5 @@
 import { type Address, formatAddress, sameAddress } from '../../address/address.ts';
+import type { Family } from '../../address/family.ts';
 import { formatPrefix, hostPrefix, type Prefix, prefixOf } from '../../address/prefix.ts';
 import type { Route } from '../../host/route.ts';
 import { formatPacket } from '../model/packet.ts';
@@ -13,12 +14,7 @@ export function routeEntry(fault: Fault): Explanation | undefined {
   const { way, receiver, sent, map } = fault;
   const { reason, at } = way;
   const wrong = routesOf(way).find((step) => leadsAstray(map, step, receiver, sent.destination));
-  if (wrong !== undefined && wrong.route.destination.length > 0)
-    return {
-      cause: 'a route is stale: it leads to another host',
-      responsible: responsibleRoute(wrong),
-      remedy: `${routeCommand('replace', fault, wrong.site, wrong.route)} on ${wrong.site.name}`,
-    };
+  if (wrong !== undefined && wrong.route.destination.length > 0) return explainStale(fault, wrong);
   // nothing but a default route: what should lead there isn't there
   if (wrong !== undefined) return missingRoute(fault, wrong.site, sent.destination);
   if (reason.kind === 'no-route') return missingRoute(fault, at, reason.destination);
@@ -29,6 +25,24 @@ export function routeEntry(fault: Fault): Explanation | undefined {
     cause: `a route is missing: ${reason.type} holds its place`,
     responsible: `${at.name}: ${reason.type} ${prefix}`,
     ...(rest.remedy !== undefined && { remedy: rest.remedy }),
+  };
+}
+
+/** A route to another host that has containers of its own, where the packet comes to its end: no router between the two. */
+export function staleRoute(fault: Fault): Explanation | undefined {
+  const { way, receiver, sender, sent, map } = fault;
+  const { at } = way;
+  const isElsewhere = at.host !== receiver.host && at.host !== sender.host;
+  if (!isElsewhere || !map.sites.some(({ isRoot, host }) => !isRoot && host === at.host)) return undefined;
+  const wrong = routesOf(way).find((step) => leadsAstray(map, step, receiver, sent.destination));
+  return wrong === undefined || wrong.route.destination.length === 0 ? undefined : explainStale(fault, wrong);
+}
+
+function explainStale(fault: Fault, wrong: RouteStep): Explanation {
+  return {
+    cause: 'a route is stale: it leads to another host',
+    responsible: responsibleRoute(wrong),
+    remedy: `${routeCommand('replace', fault, wrong.site, wrong.route, wrong.hop.device)} on ${wrong.site.name}`,
   };
 }
 
@@ -52,11 +66,25 @@ function leadsAstray(
 ): boolean {
   if (!site.isRoot || site.host === receiver.host || !sameAddress(packet.destination, destination)) return false;
   const { gateway } = hop;
-  if (gateway === undefined || site.links.get(hop.device ?? '')?.kind.kind === 'vxlan') return false;
+  if (gateway === undefined) return false;
+  if (site.links.get(hop.device ?? '')?.kind.kind === 'vxlan') {
+    const end = map.sites.find((one) => one.isRoot && tunnelAddress(one, gateway.family, gateway) !== undefined);
+    return end !== undefined && end.host !== receiver.host;
+  }
   const holders = map.hostPortsWith(gateway);
   // a router between them may be right, unless it is the default one's and nothing came of it
   if (holders.length === 0) return route.destination.length > 0;
   return !holders.some((holder) => holder.site.host === receiver.host);
+}
+
+/** The address that a host's tunnel device of a family bears: the one given, or any. */
+function tunnelAddress({ state, links }: Site, family: Family, like?: Address): Address | undefined {
+  return state.addresses.find(
+    ({ device, address }) =>
+      links.get(device)?.kind.kind === 'vxlan' &&
+      address.family === family &&
+      (like === undefined || sameAddress(address, like)),
+  )?.address;
 }
 
 /** What puts a route to the receiver's host in place. */
@@ -65,8 +93,13 @@ function routeCommand(
   { map, receiver }: Fault,
   at: Site,
   { destination }: Pick<Route, 'destination'>,
+  device = '',
 ): string {
-  const near = nextHopTo(at, rootOf(map, receiver), destination);
+  const host = rootOf(map, receiver);
+  const end = at.links.get(device)?.kind.kind === 'vxlan' ? tunnelAddress(host, destination.address.family) : undefined;
+  if (end !== undefined)
+    return `ip route ${verb} ${formatPrefix(destination)} via ${formatAddress(end)} dev ${device} onlink`;
+  const near = nextHopTo(at, host, destination);
   const via = near === undefined ? `via the next hop to ${receiver.host}` : `via ${formatAddress(near)}`;
   return `ip ${destination.address.family === 6 ? '-6 ' : ''}route ${verb} ${formatPrefix(destination)} ${via}`;
 }
