@@ -13,6 +13,7 @@ import { applyNat, type Connection, type NatEnd, settled, track } from './connec
 import { evaluateRule, type RuleOutcome, type RuleVerdict } from './evaluate-rule.ts';
 import type { EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
 import { type Packet, sameTuple } from './packet.ts';
+import { rulesAbout } from './rules-about.ts';
 import { both } from './value.ts';
 
 export type IpHook = Extract<HookName, 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'>;
@@ -194,12 +195,13 @@ type ChainState = Pick<ChainOutcome, 'flight' | 'probability' | 'steps'>;
 
 function runChain(chain: Chain, begin: ChainState, run: ChainRun, depth: number): readonly ChainOutcome[] {
   const done: ChainOutcome[] = [];
+  const rules = rulesAbout(chain, begin.flight.packet.destination);
   const pending: { readonly state: ChainState; readonly at: number }[] = [{ state: begin, at: 0 }];
   for (let work = pending.pop(); work !== undefined; work = pending.pop()) {
     let { state, at } = work;
     let open = true;
-    for (; open && at < chain.rules.length; at++) {
-      const rule = chain.rules[at];
+    for (; open && at < rules.length; at++) {
+      const rule = rules[at];
       if (rule === undefined) break;
       open = false;
       const before = state;
