@@ -15,6 +15,7 @@ import { formatFigures } from './figure-table.ts';
 import { measureFootprint } from './footprint-figures.ts';
 import { measureLabs } from './lab-figures.ts';
 import { measurePlanning } from './planning-figures.ts';
+import { measureProof } from './proof-figures.ts';
 import { measureServices } from './service-figures.ts';
 import { measureWire } from './wire-figures.ts';
 
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> 
   planning: measurePlanning,
   labs: measureLabs,
   services: measureServices,
+  proof: measureProof,
 };
 
 async function main(): Promise<void> {
