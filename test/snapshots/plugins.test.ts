@@ -6,7 +6,7 @@ import { verifyHosts } from '../../src/verify/verify-hosts.ts';
 import { allPairs, type PairResult } from './all-pairs.ts';
 import { CalicoCluster } from './calico.ts';
 import { CiliumCluster } from './cilium.ts';
-import type { ClusterDump } from './cluster-dump.ts';
+import type { ClusterDump, ServiceSpec } from './cluster-dump.ts';
 import { DockerCluster } from './docker.ts';
 import { FlannelCluster } from './flannel.ts';
 import { KubeRouterCluster } from './kube-router.ts';
@@ -17,6 +17,18 @@ import {
   KUBE_ROUTER_FAULTS,
   type PlantedFault,
 } from './planted-fault.ts';
+
+const WEB: ServiceSpec = {
+  namespace: 'default',
+  name: 'web',
+  clusterIp: '10.96.0.10',
+  port: 80,
+  nodePort: 30080,
+  endpoints: [
+    { address: '10.244.0.2', port: 8080 },
+    { address: '10.244.1.2', port: 8080 },
+  ],
+};
 
 /** Pairs by what became of them, but for those that are well. */
 function broken(pairs: readonly PairResult[]): Readonly<Record<string, number>> {
@@ -58,8 +70,8 @@ function finds({ name, cluster, results, cause, responsible }: PlantedFault): vo
 
 describe('flannel with kube-proxy', () => {
   for (const proxy of ['iptables-legacy', 'iptables-nft', 'chains', 'maps'] as const)
-    it(`keeps the rules with kube-proxy's ${proxy}`, () => {
-      holdsIn(new FlannelCluster({ proxy, masquerade: 'ip-masq-agent' }));
+    it(`keeps the rules with kube-proxy's ${proxy}, node ports or not`, () => {
+      holdsIn(new FlannelCluster({ proxy, masquerade: 'ip-masq-agent', services: [WEB] }));
     });
   for (const fault of FLANNEL_FAULTS) finds(fault);
 });
@@ -118,7 +130,9 @@ describe('kube-router', () => {
 
 describe('Docker', () => {
   it('keeps the rules where everything is turned off that breaks them', () => {
-    holdsIn(new DockerCluster({ ranges: 'own', masquerade: false, admitted: true, release: 27 }));
+    const options = { ranges: 'own', masquerade: false, admitted: true, release: 27 } as const;
+    holdsIn(new DockerCluster(options));
+    holdsIn(new DockerCluster({ ...options, published: 43210 }));
   });
   for (const fault of DOCKER_FAULTS) finds(fault);
 });
