@@ -1,6 +1,5 @@
 import type net from 'node:net';
 import { describeError } from '../error/flatnet-error.ts';
-import { ContainerLab } from './containers/container-lab.ts';
 import { encodeError } from './control-message.ts';
 import { ControlServer } from './control-server.ts';
 import type { InitMessage, KeeperMessage, LabStart } from './init-message.ts';
@@ -8,6 +7,7 @@ import { unmountScratch } from './init-scratch.ts';
 import { Lab, type LabOptions, type LabProgram } from './lab.ts';
 import { removeLabDirectory } from './lab-directory.ts';
 import { labMethods } from './lab-methods.ts';
+import type { ContainerPlan } from './model/container-plan.ts';
 import { OrphanReaper } from './orphan-reaper.ts';
 import { relayConnections } from './relay.ts';
 import type { RunningLab } from './running-lab.ts';
@@ -60,6 +60,12 @@ export async function runLabInit({ channel, program, environment }: LabInitOptio
   }
 }
 
+/** Loaded where it is asked for: other labs have no use for it. */
+async function startContainers(options: LabOptions, plan: ContainerPlan): Promise<RunningLab> {
+  const { ContainerLab } = await import('./containers/container-lab.ts');
+  return await ContainerLab.start(options, plan);
+}
+
 interface RunLabOptions extends LabInitOptions {
   readonly start: LabStart;
   readonly onStarted: (lab: RunningLab) => void;
@@ -77,7 +83,7 @@ async function runLab({ start, program, environment, channel, onStarted, end, en
     onError: (error) => console.error(describeError(error)),
   };
   const { containers } = start.configuration;
-  const lab = containers === undefined ? await Lab.start(options) : await ContainerLab.start(options, containers);
+  const lab = containers === undefined ? await Lab.start(options) : await startContainers(options, containers);
   onStarted(lab);
   const control = await ControlServer.listen({
     lab: start.directory.name,
