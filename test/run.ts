@@ -2,6 +2,7 @@
  * Runs the tests in network, mount and PID namespaces of their own, as root or as an ordinary user.
  *
  *     node test/run.ts [FILE…] [-- OPTION OF node --test…]
+ *     node test/run.ts PROGRAM [-- OPTION OF the program…]
  *
  * Without files: all. The inner half of it is the first process of those namespaces.
  */
@@ -43,6 +44,11 @@ function runTests(): void {
   const [files, options] = splitArguments(process.argv.slice(2));
   const all = PATTERNS.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
   process.env.PATH = `${path.dirname(process.execPath)}:${path.join(ROOT, 'node_modules/.bin')}:${process.env.PATH ?? ''}`;
+  const [only] = files;
+  if (files.length === 1 && only !== undefined && !only.endsWith('.test.ts')) {
+    run(process.execPath, [only, ...options]);
+    return;
+  }
   const tests = files.length === 0 ? all : files;
   run(process.execPath, ['--test', '--test-concurrency=2', `--test-timeout=${TIMEOUT}`, ...options, ...tests]);
 }

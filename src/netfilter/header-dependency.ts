@@ -35,7 +35,7 @@ export function expressionsOf(statement: Statement): readonly Expression[] {
 }
 
 /** The expressions that stand directly in an expression. */
-function partsOf(expression: Expression): readonly Expression[] {
+export function partsOf(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
     case 'jhash':
       return [expression.of];

@@ -46,6 +46,9 @@ export const FIB_RESULTS = { oif: 1, oifname: 2, type: 3 } as const;
 /** NF_NAT_RANGE_* of `linux/netfilter/nf_nat.h`. */
 export const NAT_FLAGS: Readonly<Record<NatFlag, number>> = { random: 4, persistent: 8, 'fully-random': 16 };
 
+/** NF_NAT_RANGE_PROTO_SPECIFIED */
+export const NAT_PORT_SPECIFIED = 2;
+
 export const PAYLOAD_BASES = { link: 0, network: 1, transport: 2 } as const;
 export const NUMGEN_TYPES = { inc: 0, random: 1 } as const;
 export const DYNSET_OPERATIONS = { add: 0, update: 1, delete: 2 } as const;

@@ -10,6 +10,7 @@ import {
   DYNSET_OPERATIONS,
   META_NUMBERS,
   NAT_FLAGS,
+  NAT_PORT_SPECIFIED,
   RATE_UNITS,
   rejectNumbers,
 } from './kernel-number.ts';
@@ -63,7 +64,9 @@ function assembleStatement(loader: ValueLoader, statement: Statement): void {
     case 'redirect': {
       const port = statement.port && loadBounds(loader, statement.port, 0, valueTypeOf('inet_service')).registers;
       const name = statement.kind === 'masquerade' ? 'masq' : 'redir';
-      loader.expressions.push({ name, ...(port !== undefined && { port }), flags: natFlags(statement.flags) });
+      // of masquerade the kernel takes no port that the flags don't speak of
+      const flags = natFlags(statement.flags) | (port === undefined ? 0 : NAT_PORT_SPECIFIED);
+      loader.expressions.push({ name, ...(port !== undefined && { port }), flags });
       return;
     }
     case 'reject': {

@@ -1,7 +1,16 @@
 import { type Address, addressFromBytes, addressToBytes } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
-import { IP_PKTINFO, IP_RECVERR, IPV6_PKTINFO, IPV6_RECVERR, pointerTo, SOL_IP, SOL_IPV6 } from './socket-calls.ts';
+import {
+  IP_PKTINFO,
+  IP_RECVERR,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  IPV6_RECVERR,
+  pointerTo,
+  SOL_IP,
+  SOL_IPV6,
+} from './socket-calls.ts';
 
 /** sizeof(struct msghdr) on 64-bit Linux: name, its length, iov, its length, control, its length, flags. */
 const HEADER_SIZE = 56;
@@ -16,6 +25,8 @@ export interface ControlData {
   readonly local?: Address;
   /** errno of a datagram that came back (`struct sock_extended_err`). */
   readonly errno?: number;
+  /** Of an IPv6 packet, where the socket asks for it (IPV6_RECVHOPLIMIT). */
+  readonly hopLimit?: number;
 }
 
 /**
@@ -72,6 +83,7 @@ export class MessageHeader {
     const end = Number(this.#header.getBigUint64(40, true));
     let local: Address | undefined;
     let errno: number | undefined;
+    let hopLimit: number | undefined;
     for (let at = 0; at + CONTROL_HEADER <= end; ) {
       const length = Number(this.#control.getBigUint64(at, true));
       if (length < CONTROL_HEADER) break;
@@ -83,9 +95,14 @@ export class MessageHeader {
       else if (level === SOL_IPV6 && type === IPV6_PKTINFO) local = this.#address(data, 6);
       else if ((level === SOL_IP && type === IP_RECVERR) || (level === SOL_IPV6 && type === IPV6_RECVERR))
         errno = this.#control.getUint32(data, true);
+      else if (level === SOL_IPV6 && type === IPV6_HOPLIMIT) hopLimit = this.#control.getUint32(data, true);
       at += (length + 7) & ~7;
     }
-    return { ...(local !== undefined && { local }), ...(errno !== undefined && { errno }) };
+    return {
+      ...(local !== undefined && { local }),
+      ...(errno !== undefined && { errno }),
+      ...(hopLimit !== undefined && { hopLimit }),
+    };
   }
 
   #address(at: number, family: Family): Address {

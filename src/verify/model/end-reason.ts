@@ -68,7 +68,7 @@ export type EndReason =
 
 /** The kernel takes no packet from such a source in by such a device. */
 export type SourceRefusal =
-  | { readonly kind: 'loopback-source'; readonly device: string; readonly sysctl: string }
+  | { readonly kind: 'loopback-source'; readonly device: string; readonly sysctl?: string }
   | { readonly kind: 'own-source'; readonly device: string; readonly sysctl: string; readonly source: Address }
   | {
       readonly kind: 'reverse-path';

@@ -1,10 +1,12 @@
 import type { Address } from '../../address/address.ts';
+import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
+import { translatedEnds } from './connection.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
 import { aspectOf, observeLayout, observePoint } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
-import { hasPorts, reversed, type Tuple } from './packet.ts';
+import { hasPorts } from './packet.ts';
 import {
   ABSENT,
   both,
@@ -192,17 +194,21 @@ function payloadValue(field: PayloadField, { packet }: Flight): Value {
     case 'ip frag-off':
       return packet.source.family === 4 ? (packet.dontFragment ? 0x4000n : 0n) : ABSENT;
     case 'th sport':
-      return hasPorts(packet.protocol) ? optional(packet.sourcePort) : UNKNOWN;
+      if (hasPorts(packet.protocol)) return optional(packet.sourcePort);
+      // where ports would be, ICMP has type and code, then a checksum
+      return packet.icmpType === undefined ? UNKNOWN : BigInt((packet.icmpType << 8) | (packet.icmpCode ?? 0));
     case 'th dport':
       return hasPorts(packet.protocol) ? optional(packet.destinationPort) : UNKNOWN;
     case 'tcp flags':
       return optional(packet.tcpFlags);
     case 'icmp type':
+      return packet.protocol === PROTOCOL_NUMBERS.icmp ? optional(packet.icmpType) : ABSENT;
     case 'icmpv6 type':
-      return optional(packet.icmpType);
+      return packet.protocol === PROTOCOL_NUMBERS.icmpv6 ? optional(packet.icmpType) : ABSENT;
     case 'icmp code':
+      return packet.protocol === PROTOCOL_NUMBERS.icmp ? optional(packet.icmpCode) : ABSENT;
     case 'icmpv6 code':
-      return optional(packet.icmpCode);
+      return packet.protocol === PROTOCOL_NUMBERS.icmpv6 ? optional(packet.icmpCode) : ABSENT;
     case 'ip dscp':
     case 'icmpv6 taddr':
     case 'ether saddr':
@@ -268,7 +274,10 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
   }
 }
 
-const STATES = { invalid: 1n, established: 2n, new: 8n, untracked: 64n } as const;
+/** Types of ICMP: echo request, echo reply. */
+const ECHO = { 4: [8, 0], 6: [128, 129] } as const;
+
+const STATES = { invalid: 1n, established: 2n, related: 4n, new: 8n, untracked: 64n } as const;
 const SEEN_REPLY = 2n;
 const CONFIRMED = 8n;
 const SOURCE_NAT = 16n;
@@ -286,11 +295,12 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
     case 'direction':
       return tracking.direction === 'original' ? 0n : 1n;
     case 'status': {
-      const established = tracking.state === 'established' ? CONFIRMED : 0n;
+      const ends = translatedEnds(connection);
       return (
-        statusOf(connection.original, connection.reply) |
-        established |
-        (tracking.direction === 'reply' ? SEEN_REPLY : 0n)
+        (ends.source ? SOURCE_NAT : 0n) |
+        (ends.destination ? DESTINATION_NAT : 0n) |
+        (connection.confirmed === true ? CONFIRMED : 0n) |
+        (connection.answered === true ? SEEN_REPLY : 0n)
       );
     }
     case 'protocol':
@@ -304,9 +314,13 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
     case 'ip6 daddr':
       return addressValue(tuple.destination, 6);
     case 'proto-src':
-      return optional(tuple.sourcePort);
+      return hasPorts(packet.protocol)
+        ? optional(tuple.sourcePort)
+        : optional(tuple.sourcePort ?? tuple.destinationPort);
     case 'proto-dst':
-      return optional(tuple.destinationPort);
+      if (hasPorts(packet.protocol)) return optional(tuple.destinationPort);
+      // of ICMP type and code: those of an echo
+      return BigInt(ECHO[packet.source.family][tuple === connection.original ? 0 : 1] << 8);
     case 'zone':
       return 0n;
     default: {
@@ -314,14 +328,4 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
       return never;
     }
   }
-}
-
-/** Which ends of a connection are translated, as bits of its status. */
-function statusOf(original: Tuple, reply: Tuple): bigint {
-  const plain = reversed(reply);
-  const sameEnd = (left: Address, right: Address) => left.value === right.value;
-  const source = sameEnd(plain.source, original.source) && plain.sourcePort === original.sourcePort;
-  const destination =
-    sameEnd(plain.destination, original.destination) && plain.destinationPort === original.destinationPort;
-  return (source ? 0n : SOURCE_NAT) | (destination ? 0n : DESTINATION_NAT);
 }

@@ -245,6 +245,10 @@ COMMIT
 :PREROUTING ACCEPT [0:0]
 -A PREROUTING -s 10.0.0.1/32 -j CT --notrack
 COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m conntrack --ctstate INVALID -j DROP
+COMMIT
 `);
     assert.equal(run(ruleset, 'prerouting', tcp('10.0.0.1', '10.0.0.2', 80))[0]?.flight.tracking.state, 'untracked');
     assert.equal(run(ruleset, 'prerouting', tcp('10.0.0.3', '10.0.0.2', 80))[0]?.flight.tracking.state, 'new');

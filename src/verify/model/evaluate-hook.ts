@@ -1,3 +1,4 @@
+import { sameAddress } from '../../address/address.ts';
 import type {
   BaseChain,
   Chain,
@@ -9,11 +10,20 @@ import type {
   Ruleset,
   Table,
 } from '../../netfilter/node.ts';
-import { applyNat, type Connection, type NatEnd, settled, track } from './connection.ts';
+import {
+  applyNat,
+  type Connection,
+  isSettled,
+  type KnownConnections,
+  type NatEnd,
+  settled,
+  track,
+} from './connection.ts';
 import { evaluateRule, type RuleOutcome, type RuleVerdict } from './evaluate-rule.ts';
 import type { EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
-import { type Packet, sameTuple } from './packet.ts';
+import { sameTuple } from './packet.ts';
 import { rulesAbout } from './rules-about.ts';
+import { tracksConnections } from './tracks-connections.ts';
 import { both } from './value.ts';
 
 export type IpHook = Extract<HookName, 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'>;
@@ -35,8 +45,8 @@ export interface HookOutcome {
 export interface HookContext {
   readonly ruleset: Ruleset;
   readonly view: KernelView;
-  /** The connection that conntrack knows of a packet. */
-  known(packet: Packet): Connection | undefined;
+  /** The connections that conntrack knows. */
+  readonly known: KnownConnections;
 }
 
 /** `linux/netfilter_ipv4.h`: NF_IP_PRI_CONNTRACK, NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC. */
@@ -54,23 +64,29 @@ const NAT_ENDS: Readonly<Record<IpHook, NatEnd | undefined>> = {
 /** Jumps nest this deep at most (NFT_JUMP_STACK_SIZE); more are a loop. */
 const DEEPEST_JUMP = 16;
 
-/** Something that runs at a hook. */
-type HookEntry = { readonly priority: number } & (
-  | { readonly kind: 'chain'; readonly table: Table; readonly chain: Chain; readonly base: BaseChain }
-  | { readonly kind: 'conntrack' | 'nat' }
-);
+interface ChainEntry {
+  readonly kind: 'chain';
+  readonly table: Table;
+  readonly chain: Chain;
+  readonly base: BaseChain;
+  readonly priority: number;
+}
+
+/** Something that runs at a hook. Chains of type nat run where nat does, in the order of their own priorities. */
+type HookEntry =
+  | ChainEntry
+  | { readonly kind: 'conntrack'; readonly priority: number }
+  | { readonly kind: 'nat'; readonly priority: number; readonly end: NatEnd; readonly chains: readonly ChainEntry[] };
 
 /** Runs a packet through all that is registered at a hook, in the order of priorities. */
 export function evaluateHook(hook: IpHook, flight: Flight, context: HookContext): readonly HookOutcome[] {
-  const end = NAT_ENDS[hook];
   const begin: HookOutcome = { flight, probability: 1, verdict: { kind: 'accept' }, steps: [] };
   let outcomes: readonly HookOutcome[] = [begin];
   for (const entry of entriesOf(hook, context.ruleset, flight.packet.source.family))
     outcomes = outcomes.flatMap((outcome) =>
-      outcome.verdict.kind === 'accept' ? runEntry(entry, outcome, end, context) : [outcome],
+      outcome.verdict.kind === 'accept' ? runEntry(hook, entry, outcome, context) : [outcome],
     );
-  if (end === undefined) return outcomes;
-  return outcomes.map((outcome) => ({ ...outcome, flight: settle(outcome.flight, end) }));
+  return outcomes;
 }
 
 const ENTRIES = new WeakMap<Ruleset, Map<string, readonly HookEntry[]>>();
@@ -85,50 +101,52 @@ function entriesOf(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly Hook
   return entries;
 }
 
-function findEntries(hook: IpHook, { tables }: Ruleset, family: 4 | 6): readonly HookEntry[] {
-  const entries: HookEntry[] = [];
+function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly HookEntry[] {
   const end = NAT_ENDS[hook];
-  if (hook === 'prerouting' || hook === 'output') entries.push({ kind: 'conntrack', priority: CONNTRACK });
-  if (end !== undefined) entries.push({ kind: 'nat', priority: NAT_PRIORITY[end] });
-  for (const table of tables) {
-    const isOurs = table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6');
-    if (!isOurs || table.flags.includes('dormant')) continue;
-    for (const chain of table.chains) {
-      const { base } = chain;
-      if (base?.hook === hook) entries.push({ kind: 'chain', table, chain, base, priority: base.priority });
+  const chains = ruleset.tables
+    .filter((table) => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
+    .filter(({ flags }) => !flags.includes('dormant'))
+    .flatMap((table) => table.chains.flatMap((chain): ChainEntry[] => entryOf(table, chain)));
+  // of one priority, what was registered last comes first
+  const here = chains.filter(({ base }) => base.hook === hook).reverse();
+  const nat = here.filter(({ base }) => base.type === 'nat').sort(byPriority);
+  const entries: HookEntry[] = here.filter(({ base }) => base.type !== 'nat');
+  if (tracksConnections(ruleset, family)) {
+    if (end !== undefined) {
+      const first = chains.findIndex(({ base }) => base.type === 'nat');
+      const later = chains.slice(Math.max(first, 0)).filter(({ base }) => base.hook === hook && base.type !== 'nat');
+      entries.splice(later.length, 0, { kind: 'nat', priority: NAT_PRIORITY[end], end, chains: nat });
     }
+    if (hook === 'prerouting' || hook === 'output') entries.unshift({ kind: 'conntrack', priority: CONNTRACK });
   }
-  return entries.sort((left, right) => left.priority - right.priority);
+  return entries.sort(byPriority);
 }
 
-function runEntry(
-  entry: HookEntry,
-  outcome: HookOutcome,
-  end: NatEnd | undefined,
-  context: HookContext,
-): readonly HookOutcome[] {
+function entryOf(table: Table, chain: Chain): ChainEntry[] {
+  const { base } = chain;
+  return base === undefined ? [] : [{ kind: 'chain', table, chain, base, priority: base.priority }];
+}
+
+function byPriority(left: HookEntry, right: HookEntry): number {
+  return left.priority - right.priority;
+}
+
+function runEntry(hook: IpHook, entry: HookEntry, outcome: HookOutcome, context: HookContext): readonly HookOutcome[] {
   const { flight } = outcome;
   const { packet, tracking } = flight;
   switch (entry.kind) {
     case 'conntrack': {
       // what begins elsewhere on this host, and comes back over loopback, is tracked already
       if (tracking.state === 'untracked' || tracking.connection !== undefined) return [outcome];
-      return [{ ...outcome, flight: { ...flight, tracking: track(packet, context.known(packet)) } }];
+      return [{ ...outcome, flight: { ...flight, tracking: track(packet, context.known) } }];
     }
     case 'nat': {
-      const { connection } = tracking;
-      if (end === undefined || connection === undefined || !isSettled(connection, end)) return [outcome];
-      const after = applyNat(packet, tracking, end);
-      const moved: Flight = { ...flight, packet: after };
-      if (sameTuple(packet, after)) return [{ ...outcome, flight: moved }];
-      return [{ ...outcome, flight: moved, steps: [...outcome.steps, { kind: 'connection', before: packet, after }] }];
+      const outcomes = runNat(entry, outcome, context);
+      return hook === 'output' ? outcomes.map(reroutedByNat) : outcomes;
     }
     case 'chain': {
-      const { connection } = tracking;
-      const isNat = entry.base.type === 'nat';
-      // only the first packet of a connection sees these chains, and of them only as many as it takes
-      if (isNat && (connection === undefined || end === undefined || isSettled(connection, end))) return [outcome];
-      return runBaseChain(entry, outcome, isNat ? end : undefined, context);
+      const outcomes = runBaseChain(entry, outcome, undefined, context);
+      return entry.base.type === 'route' ? outcomes.map((after) => reroutedByChain(flight, after)) : outcomes;
     }
     default: {
       const never: never = entry;
@@ -137,14 +155,77 @@ function runEntry(
   }
 }
 
-function isSettled(connection: Connection, end: NatEnd): boolean {
-  return end === 'destination' ? connection.destinationSettled : connection.sourceSettled;
+/** Only the first packet of a connection sees the chains, and of them only as many as it takes (`nf_nat_inet_fn`). */
+function runNat(
+  { chains, end }: Extract<HookEntry, { readonly kind: 'nat' }>,
+  outcome: HookOutcome,
+  context: HookContext,
+): readonly HookOutcome[] {
+  const { connection } = outcome.flight.tracking;
+  if (connection === undefined) return [outcome];
+  const isOpen = ({ verdict, flight }: HookOutcome) =>
+    verdict.kind === 'accept' &&
+    flight.packet.about === undefined &&
+    flight.tracking.connection !== undefined &&
+    !isSettled(flight.tracking.connection, end);
+  let outcomes: readonly HookOutcome[] = [outcome];
+  if (outcome.flight.tracking.state !== 'established')
+    for (const chain of chains)
+      outcomes = outcomes.flatMap((before) => (isOpen(before) ? runBaseChain(chain, before, end, context) : [before]));
+  return outcomes.map((after) =>
+    after.verdict.kind === 'accept' ? withNat(after, end, isOpen(outcome), context) : after,
+  );
 }
 
-function settle(flight: Flight, end: NatEnd): Flight {
-  const { tracking } = flight;
-  if (tracking.connection === undefined || isSettled(tracking.connection, end)) return flight;
-  return { ...flight, tracking: { ...tracking, connection: settled(tracking.connection, end) } };
+/** The packet as its connection wants it. @param isFirst the rules have just settled it, and changed the packet themselves */
+function withNat(outcome: HookOutcome, end: NatEnd, isFirst: boolean, { known }: HookContext): HookOutcome {
+  const { flight } = outcome;
+  const { packet, tracking } = flight;
+  const { connection } = tracking;
+  if (connection === undefined) return outcome;
+  if (isFirst && end === 'source' && isTaken(connection, known))
+    return { ...outcome, verdict: { kind: 'unknown', why: 'another connection has its ports: the kernel draws one' } };
+  const tracked =
+    packet.about !== undefined || isSettled(connection, end)
+      ? tracking
+      : { ...tracking, connection: settled(connection, end) };
+  if (isFirst && tracking.direction === 'original') return { ...outcome, flight: { ...flight, tracking: tracked } };
+  const after = applyNat(packet, tracked, end);
+  const moved: Flight = { ...flight, packet: after, tracking: tracked };
+  if (sameTuple(packet, after)) return { ...outcome, flight: moved };
+  return { ...outcome, flight: moved, steps: [...outcome.steps, { kind: 'connection', before: packet, after }] };
+}
+
+/** True where the answers could be taken for another connection's (`nf_nat_used_tuple`). */
+function isTaken(connection: Connection, known: KnownConnections): boolean {
+  const other = known(connection.reply);
+  return other !== undefined && !sameTuple(other.original, connection.original);
+}
+
+/** A packet of a connection whose other end is translated is routed once more (`nf_nat_ipv4_local_fn`). */
+function reroutedByNat(outcome: HookOutcome): HookOutcome {
+  const { tracking } = outcome.flight;
+  if (outcome.verdict.kind !== 'accept' || tracking.connection === undefined) return outcome;
+  const { original, reply } = tracking.connection;
+  const [own, other] = tracking.direction === 'original' ? [original, reply] : [reply, original];
+  return sameAddress(own.destination, other.source) ? outcome : rerouted(outcome);
+}
+
+/** Chains of type route look whether the packet is still what it was (`nft_chain_route.c`). */
+function reroutedByChain({ mark, packet }: Flight, outcome: HookOutcome): HookOutcome {
+  const { flight, verdict } = outcome;
+  const isSame =
+    flight.mark === mark &&
+    sameAddress(flight.packet.source, packet.source) &&
+    sameAddress(flight.packet.destination, packet.destination) &&
+    (packet.source.family === 4 || flight.packet.hopLimit === packet.hopLimit);
+  return isSame || verdict.kind !== 'accept' ? outcome : rerouted(outcome);
+}
+
+function rerouted(outcome: HookOutcome): HookOutcome {
+  const { flight } = outcome;
+  const { source, destination } = flight.packet;
+  return { ...outcome, flight: { ...flight, rerouted: { mark: flight.mark, source, destination } } };
 }
 
 /** A packet in a chain, and what the chain made of it. */
@@ -172,7 +253,7 @@ function remembered<Value extends object>(cache: WeakMap<Table, Value>, table: T
 }
 
 function runBaseChain(
-  { table, chain, base }: Extract<HookEntry, { kind: 'chain' }>,
+  { table, chain, base }: ChainEntry,
   outcome: HookOutcome,
   end: NatEnd | undefined,
   { view }: HookContext,

@@ -1,7 +1,9 @@
 import type { Family } from '../../address/family.ts';
+import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
+import { literalBounds } from '../../netfilter/literal-bounds.ts';
 import type { Expression, MapElement, RejectType, Rule, Statement, Verdict } from '../../netfilter/node.ts';
-import { type NatEnd, translated } from './connection.ts';
+import { type NatEnd, translated, UNTRACKED } from './connection.ts';
 import { evaluate, evaluateKey } from './evaluate-expression.ts';
 import { evaluateMatch } from './evaluate-match.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
@@ -114,6 +116,9 @@ function runStatement(
       });
     }
     case 'nat':
+      // of a table for both families: a rule for one doesn't see the other's packets
+      if (statement.family !== undefined && statement.family !== (flight.packet.source.family === 4 ? 'ip' : 'ip6'))
+        return [step];
       return end === undefined
         ? unknown('a translation at a hook that has none')
         : natTargets(statement, end, flight, context).map((target) =>
@@ -125,15 +130,22 @@ function runStatement(
       const { view } = context;
       const address = statement.kind === 'masquerade' ? view.masqueradeAddress(flight) : view.redirectAddress(flight);
       const ports =
-        statement.port === undefined ? [{ content: [], probability: 1 }] : firstChoice(statement.port, flight, context);
+        statement.port === undefined
+          ? [{ content: [], probability: 1 }]
+          : choicesOf(statement.port, flight, context, end, ownPort(flight, end));
       return ports.map((port) =>
         applyTarget(step, end, [address, ...port.content], both(probability, port.probability)),
       );
     }
     case 'reject':
+      if (statement.with === 'tcp reset' && flight.packet.protocol !== PROTOCOL_NUMBERS.tcp)
+        return [{ ...step, verdict: NEXT }];
       return [{ ...step, verdict: { kind: 'reject', with: statement.with ?? 'port-unreachable' } }];
     case 'notrack':
-      return [{ ...step, flight: { ...flight, tracking: { state: 'untracked', direction: 'original' } } }];
+      // too late for a packet that is tracked already (`nft_notrack_eval`)
+      return flight.tracking.connection === undefined
+        ? [{ ...step, flight: { ...flight, tracking: UNTRACKED } }]
+        : [step];
     case 'set-meta':
       if (statement.key !== 'mark') return unknown(`sets meta ${statement.key}`);
       return evaluate(statement.value, flight, context).map((value): Result => {
@@ -146,9 +158,7 @@ function runStatement(
     case 'set-ct':
       return setConnectionMark(statement, step, context);
     case 'set-payload':
-      return statement.field === 'ip dscp' || statement.field === 'ip ttl' || statement.field === 'ip6 hoplimit'
-        ? [step]
-        : unknown(`sets ${statement.field}`);
+      return statement.field === 'ip dscp' ? [step] : setHopLimit(statement, step, context);
     case 'unknown':
       return statement.only === 'match'
         ? eitherWay(step)
@@ -205,6 +215,33 @@ function withoutMark(value: Value | undefined): RuleVerdict {
   return value === ABSENT ? NEXT : { kind: 'unknown', why: 'sets a mark that nobody can tell' };
 }
 
+function setHopLimit(
+  { field, value }: Extract<Statement, { readonly kind: 'set-payload' }>,
+  step: Step,
+  context: EvaluationContext,
+): readonly Result[] {
+  const { flight, probability } = step;
+  const { packet } = flight;
+  const family = field === 'ip ttl' ? 4 : field === 'ip6 hoplimit' ? 6 : undefined;
+  if (family === undefined) return [{ ...step, verdict: { kind: 'unknown', why: `sets ${field}` } }];
+  if (packet.source.family !== family) return [{ ...step, verdict: NEXT }];
+  return evaluate(value, flight, context).map((outcome): Result => {
+    const [hopLimit] = outcome.content;
+    const share = both(probability, outcome.probability);
+    if (typeof hopLimit !== 'bigint')
+      return {
+        ...step,
+        probability: share,
+        verdict: { kind: 'unknown', why: `sets ${field} to what nobody can tell` },
+      };
+    return {
+      flight: { ...flight, packet: { ...packet, hopLimit: Number(hopLimit) } },
+      probability: share,
+      effect: `${field} ${hopLimit}`,
+    };
+  });
+}
+
 function setConnectionMark(
   { key, value }: Extract<Statement, { readonly kind: 'set-ct' }>,
   step: Step,
@@ -223,13 +260,37 @@ function setConnectionMark(
   });
 }
 
-/** Ranges are drawn from by the kernel; the first of one stands for all, with a probability that nobody can tell. */
-function firstChoice(expression: Expression, flight: Flight, context: EvaluationContext): readonly Weighted<Values>[] {
-  if (expression.kind === 'literal' && expression.literal.kind === 'range') {
-    const first: Expression = { kind: 'literal', literal: expression.literal.from };
-    return evaluate(first, flight, context).map(({ content }) => ({ content, probability: null }));
-  }
-  return evaluate(expression, flight, context);
+/** Of more than that the first stands for all, with a probability that nobody can tell. */
+const MOST_CHOICES = 16n;
+
+/**
+ * What a translation takes of a range (`get_unique_tuple`): of ports the packet's own, if it lies in it, else for destinations
+ * the first and for sources any; of addresses any, by a hash.
+ * @param own the packet's port; absent for addresses
+ */
+function choicesOf(
+  expression: Expression,
+  flight: Flight,
+  context: EvaluationContext,
+  end: NatEnd,
+  own?: number,
+): readonly Weighted<Values>[] {
+  const bounds = expression.kind === 'literal' ? literalBounds(expression.literal) : undefined;
+  if (bounds === undefined || bounds.low === bounds.high) return evaluate(expression, flight, context);
+  const { low, high } = bounds;
+  if (own !== undefined && low <= BigInt(own) && BigInt(own) <= high) return certain([BigInt(own)]);
+  if (own !== undefined && end === 'destination') return certain([low]);
+  const count = high - low + 1n;
+  if (count > MOST_CHOICES) return [{ content: [low], probability: null }];
+  return Array.from({ length: Number(count) }, (_, index) => ({
+    content: [low + BigInt(index)],
+    probability: 1 / Number(count),
+  }));
+}
+
+/** The port of an end of a packet. */
+function ownPort({ packet }: Flight, end: NatEnd): number | undefined {
+  return end === 'destination' ? packet.destinationPort : packet.sourcePort;
 }
 
 /** Address and port that packets are sent to; without an address, the one that they have. */
@@ -240,10 +301,10 @@ function natTargets(
   context: EvaluationContext,
 ): readonly Weighted<Values>[] {
   const own = end === 'destination' ? flight.packet.destination : flight.packet.source;
-  const addresses = address === undefined ? certain([own.value]) : firstChoice(address, flight, context);
+  const addresses = address === undefined ? certain([own.value]) : choicesOf(address, flight, context, end);
   if (port === undefined) return addresses;
   return addresses.flatMap((target) =>
-    firstChoice(port, flight, context).map((number) => ({
+    choicesOf(port, flight, context, end, ownPort(flight, end)).map((number) => ({
       content: [target.content[0] ?? UNKNOWN, number.content[0] ?? UNKNOWN],
       probability: both(target.probability, number.probability),
     })),

@@ -1,3 +1,4 @@
+import type { Address } from '../../address/address.ts';
 import type { Chain, NamedMap, NamedSet, Rule, Table } from '../../netfilter/node.ts';
 import type { Tracking } from './connection.ts';
 import type { Packet } from './packet.ts';
@@ -14,6 +15,10 @@ export interface Flight {
   readonly outputDevice?: string;
   /** The bridge that passes it on as a frame, without routing it. */
   readonly bridge?: string;
+  /** Of packets that leave by a device: who on its link gets them. */
+  readonly nextHop?: Address;
+  /** Of packets that begin here and were changed so that another way may be theirs: what it was looked up by, the last time. */
+  readonly rerouted?: { readonly mark: number; readonly source: Address; readonly destination: Address };
 }
 
 /** What rules ask the rest of the kernel. */

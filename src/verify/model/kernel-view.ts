@@ -1,10 +1,10 @@
-import { type Address, parseAddress } from '../../address/address.ts';
+import { type Address, parseAddress, sameAddress } from '../../address/address.ts';
 import { parsePrefix, prefixContains } from '../../address/prefix.ts';
-import type { NetworkState } from '../../host/network-state.ts';
+import type { LinkAddress, NetworkState } from '../../host/network-state.ts';
 import { LOCAL_TABLE } from '../../host/route.ts';
 import { symbolValue } from '../../netfilter/symbol.ts';
 import type { Flight, KernelView } from './flight.ts';
-import { observePrefix, observeRoutes } from './observe-address.ts';
+import { observeOwnAddresses, observePrefix, observeRoutes } from './observe-address.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import { selectAddress } from './source-address.ts';
 import { UNKNOWN, type Value } from './value.ts';
@@ -25,14 +25,13 @@ export function kernelView(state: NetworkState): KernelView {
       return { index: link.index, type, group: link.group ?? 0 };
     },
     fib(selectors, result, flight) {
-      const address = selectors.includes('saddr') ? flight.packet.source : flight.packet.destination;
-      const bound = selectors.includes('iif')
-        ? flight.inputDevice
-        : selectors.includes('oif')
-          ? flight.outputDevice
-          : undefined;
-      if (result === 'type') return addressType(state, address, bound);
-      const device = deviceTowards(state, address, selectors.includes('mark') ? flight.mark : 0);
+      const { inputDevice, outputDevice, packet } = flight;
+      const address = selectors.includes('saddr') ? packet.source : packet.destination;
+      const bound = selectors.includes('iif') ? inputDevice : selectors.includes('oif') ? outputDevice : undefined;
+      if (result === 'type') return addressType(state, address, bound, selectors, flight);
+      // loopback packets have kept their route
+      const device =
+        inputDevice === 'lo' && outputDevice === undefined ? 'lo' : deviceTowards(state, address, selectors, flight);
       if (device === UNKNOWN) return UNKNOWN;
       const found = device !== undefined && (bound === undefined || bound === device) ? device : undefined;
       if (result === 'oifname') return found ?? '';
@@ -42,28 +41,89 @@ export function kernelView(state: NetworkState): KernelView {
     redirectAddress(flight) {
       const { inputDevice, packet } = flight;
       if (inputDevice === undefined) return LOOPBACK[packet.source.family].value;
-      return selectAddress(state, inputDevice, packet.destination)?.value ?? UNKNOWN;
+      const isOwn = (row: LinkAddress) =>
+        row.device === inputDevice && row.address.family === packet.source.family && row.scope === 'global';
+      return state.addresses.find(isOwn)?.address.value ?? UNKNOWN;
     },
   };
 }
 
-/** Whether an address is the host's own, as its local table says; on one device only where `device` is given. */
-function addressType(state: NetworkState, address: Address, device: string | undefined): Value {
-  const type = (name: string) => BigInt(symbolValue('fib_addrtype', name) ?? 0);
+type FibSelectors = Parameters<KernelView['fib']>[0];
+
+const typeValue = (name: string): Value => BigInt(symbolValue('fib_addrtype', name) ?? 0);
+
+/** What an address is to the host: of IPv4 as the local table says, on one device only where it is `bound`. */
+function addressType(
+  state: NetworkState,
+  address: Address,
+  bound: string | undefined,
+  selectors: FibSelectors,
+  flight: Flight,
+): Value {
+  if (address.family === 6) return addressTypeOfSix(state, address, bound, selectors, flight);
   for (const prefix of MULTICAST) observePrefix(prefix, address);
   observeRoutes(state, address);
-  if (MULTICAST.some((prefix) => prefixContains(prefix, address))) return type('multicast');
+  if (MULTICAST.some((prefix) => prefixContains(prefix, address))) return typeValue('multicast');
   for (const route of state.routes.find(address)) {
     if (route.table !== LOCAL_TABLE) continue;
     const on = route.nextHops[0]?.device;
-    return device === undefined || on === device ? type(route.type) : type('unicast');
+    return bound === undefined || on === bound ? typeValue(route.type) : typeValue('unicast');
   }
-  return type('unicast');
+  return typeValue('unicast');
+}
+
+/** Of IPv6 as the routes say (`nft_fib6_eval_type`). */
+function addressTypeOfSix(
+  state: NetworkState,
+  address: Address,
+  bound: string | undefined,
+  selectors: FibSelectors,
+  flight: Flight,
+): Value {
+  const types = new Set<Value>(
+    lookUpRoute(state, queryOfFib(address, selectors, flight)).map(({ content }) => {
+      switch (content.kind) {
+        case 'none':
+          return typeValue('unreachable');
+        case 'local':
+          return bound === undefined ? typeValue('local') : typeValue('unicast');
+        case 'unknown':
+          return UNKNOWN;
+        default:
+          return typeValue(content.kind);
+      }
+    }),
+  );
+  for (const prefix of MULTICAST) observePrefix(prefix, address);
+  observeOwnAddresses(state, address);
+  const [type = UNKNOWN] = types;
+  const onDevice = state.addresses.some((row) => row.device === bound && sameAddress(row.address, address));
+  if (types.size > 1) return UNKNOWN;
+  const isThere = type === typeValue('unicast') || type === typeValue('local');
+  if (isThere && onDevice) return typeValue('local');
+  return isThere && MULTICAST.some((prefix) => prefixContains(prefix, address)) ? typeValue('multicast') : type;
+}
+
+/** The lookup of a fib expression: as if the packet, or of `saddr` its answer, began here. */
+function queryOfFib(address: Address, selectors: FibSelectors, { packet, mark, outputDevice, inputDevice }: Flight) {
+  const isBack = selectors.includes('saddr');
+  const forwarded = isBack && selectors.includes('iif') && inputDevice !== undefined && outputDevice !== undefined;
+  return {
+    destination: address,
+    source: isBack ? packet.destination : packet.source,
+    mark: selectors.includes('mark') ? mark : 0,
+    ...(forwarded && { inputDevice: outputDevice }),
+  };
 }
 
 /** The device by which packets to an address leave; undefined where there is no way. */
-function deviceTowards(state: NetworkState, address: Address, mark: number): string | undefined | typeof UNKNOWN {
-  const answers = lookUpRoute(state, { destination: address, mark });
+function deviceTowards(
+  state: NetworkState,
+  address: Address,
+  selectors: FibSelectors,
+  flight: Flight,
+): string | undefined | typeof UNKNOWN {
+  const answers = lookUpRoute(state, queryOfFib(address, selectors, flight));
   const devices = new Set(answers.map(({ content }) => (content.kind === 'unicast' ? content.hop.device : undefined)));
   if (answers.some(({ content }) => content.kind === 'unknown') || devices.size > 1) return UNKNOWN;
   const [device] = devices;
@@ -71,11 +131,9 @@ function deviceTowards(state: NetworkState, address: Address, mark: number): str
 }
 
 /** Of the device that packets leave by, the address that suits their next hop. */
-function masqueradeAddress(state: NetworkState, { packet, outputDevice, mark }: Flight): Value {
+function masqueradeAddress(state: NetworkState, { packet, outputDevice, nextHop }: Flight): Value {
   if (outputDevice === undefined) return UNKNOWN;
   const { destination } = packet;
-  const [answer] = lookUpRoute(state, { destination, mark, outputDevice });
-  const gateway = answer?.content.kind === 'unicast' ? answer.content.hop.gateway : undefined;
-  const near = gateway !== undefined && gateway.family === destination.family ? gateway : destination;
+  const near = nextHop?.family === 4 && destination.family === 4 ? nextHop : destination;
   return selectAddress(state, outputDevice, near)?.value ?? UNKNOWN;
 }

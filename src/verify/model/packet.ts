@@ -18,12 +18,15 @@ export interface Packet {
   readonly length: number;
   readonly hopLimit: number;
   readonly dontFragment: boolean;
+  /** Of ICMP errors, the packet that they are about, as it was where it got no further. */
+  readonly about?: Packet;
   /** What a tunnel's packet carries: for which device on the other side, by its MAC. */
   readonly carried?: { readonly vni: number; readonly mac: Mac; readonly packet: Packet };
 }
 
 /** Who speaks to whom: what conntrack knows a connection's direction by. */
 export interface Tuple {
+  readonly protocol: number;
   readonly source: Address;
   readonly destination: Address;
   readonly sourcePort?: number;
@@ -43,8 +46,9 @@ export function hasPorts(protocol: number): boolean {
   return WITH_PORTS.has(protocol);
 }
 
-export function tupleOf({ source, destination, sourcePort, destinationPort }: Packet): Tuple {
+export function tupleOf({ protocol, source, destination, sourcePort, destinationPort }: Packet): Tuple {
   return {
+    protocol,
     source,
     destination,
     ...(sourcePort !== undefined && { sourcePort }),
@@ -53,8 +57,9 @@ export function tupleOf({ source, destination, sourcePort, destinationPort }: Pa
 }
 
 /** The tuple of the answer. */
-export function reversed({ source, destination, sourcePort, destinationPort }: Tuple): Tuple {
+export function reversed({ protocol, source, destination, sourcePort, destinationPort }: Tuple): Tuple {
   return {
+    protocol,
     source: destination,
     destination: source,
     ...(destinationPort !== undefined && { sourcePort: destinationPort }),
@@ -64,6 +69,7 @@ export function reversed({ source, destination, sourcePort, destinationPort }: T
 
 export function sameTuple(left: Tuple, right: Tuple): boolean {
   return (
+    left.protocol === right.protocol &&
     sameAddress(left.source, right.source) &&
     sameAddress(left.destination, right.destination) &&
     left.sourcePort === right.sourcePort &&

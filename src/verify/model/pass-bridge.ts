@@ -1,6 +1,7 @@
+import { INVALID } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import type { Packet } from './packet.ts';
+import type { Packet, Tuple } from './packet.ts';
 import type { Port } from './site.ts';
 import type { Outcomes, Walk } from './walk.ts';
 import { afterHook, knownConnection, stopped, type WalkState, withConnection } from './walk-state.ts';
@@ -26,19 +27,19 @@ export function passBridge(
     before: WalkState,
     next: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes => {
-    const known = (of: Packet) => knownConnection(before.connections, site, of);
+    const known = (tuple: Tuple) => knownConnection(before.connections, site, tuple);
     const context = { ruleset: site.state.ruleset, view: site.view, known };
     return evaluateHook(name, flight, context).flatMap((outcome) => {
       const after = afterHook(before, site, name, outcome, true);
       if (outcome.verdict.kind === 'accept') return next(outcome.flight, after);
-      return [stopped(after, site, outcome.flight.packet, name, outcome, key)];
+      return [stopped(after, site, outcome.flight.packet, name, outcome, { bridgedBy: key })];
     });
   };
   const { name: inputDevice } = bridge;
   const begin: Flight = {
     packet,
     mark: 0,
-    tracking: { state: 'invalid', direction: 'original' },
+    tracking: INVALID,
     inputDevice,
   };
   return hook('prerouting', begin, state, (arrived, after) => {

@@ -1,19 +1,28 @@
-import { type Address, sameAddress } from '../../address/address.ts';
+import type { Address } from '../../address/address.ts';
 import { hostPrefix, type Prefix } from '../../address/prefix.ts';
 import type { Link } from '../../host/link.ts';
 import type { Neighbour } from '../../host/network-state.ts';
 import type { EndReason } from './end-reason.ts';
+import { answersFor, askerOf } from './neighbour-answer.ts';
 import { observedBy, observer } from './observation.ts';
+import type { Packet } from './packet.ts';
 import type { Port, Site, SiteMap } from './site.ts';
-import { holdsAddress } from './source-address.ts';
-import { deviceSetting } from './source-check.ts';
 
 /** Who on the link takes packets for a next hop, by its neighbour entry or by answering for it; or why nobody does. */
-export function receiverOn(ports: readonly Port[], site: Site, device: string, nextHop: Address): Port | EndReason {
+export function receiverOn(
+  ports: readonly Port[],
+  site: Site,
+  device: string,
+  nextHop: Address,
+  packet: Packet,
+): Port | EndReason {
   const link = site.links.get(device);
   if (link !== undefined) observer()?.search(link, () => decisiveEntries(ports, site, device), nextHop);
   const entry = entryFor(site, device, nextHop);
-  return entryReceiver(ports, entry) ?? answering(ports, nextHop) ?? { kind: 'no-neighbour', device, address: nextHop };
+  const known = entryReceiver(ports, entry);
+  if (known !== undefined) return known;
+  const asker = nextHop.family === 4 ? askerOf(site, device, nextHop, packet.source) : undefined;
+  return answering(ports, nextHop, asker) ?? { kind: 'no-neighbour', device, address: nextHop };
 }
 
 function entryFor({ state }: Site, device: string, address: Address): Neighbour | undefined {
@@ -48,7 +57,7 @@ function* decisiveEntries(
     if (row.device !== device || row.proxy === true) continue;
     const receiver = entryReceiver(ports, row);
     if (receiver === undefined) continue;
-    const asked = observedBy(undefined, () => answering(ports, row.address));
+    const asked = observedBy(undefined, () => answering(ports, row.address, askerOf(site, device, row.address)));
     if ('kind' in receiver || !samePort(receiver, asked)) yield [row, hostPrefix(row.address)];
   }
 }
@@ -58,17 +67,6 @@ function samePort(left: Port, right: Port | undefined): boolean {
 }
 
 /** The port that says an address is its own, or that it leads there. */
-function answering(ports: readonly Port[], address: Address): Port | undefined {
-  return ports.find((port) => answersFor(port, address));
-}
-
-function answersFor({ site, device }: Port, address: Address): boolean {
-  const own = holdsAddress(site.state, address);
-  if (address.family === 6) return own;
-  const strict = deviceSetting(site, 'arp_ignore', device.name) > 0;
-  if (own) {
-    const on = site.state.addresses.find((row) => sameAddress(row.address, address))?.device;
-    return !strict || on === device.name;
-  }
-  return deviceSetting(site, 'proxy_arp', device.name) > 0;
+function answering(ports: readonly Port[], address: Address, asker: Address | undefined): Port | undefined {
+  return ports.find((port) => answersFor(port, address, asker));
 }

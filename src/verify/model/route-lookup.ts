@@ -2,7 +2,7 @@ import type { Address } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { prefixContains } from '../../address/prefix.ts';
 import type { NetworkState } from '../../host/network-state.ts';
-import type { NextHop, Route, RoutingRule } from '../../host/route.ts';
+import type { NextHop, Route, RouteType, RoutingRule } from '../../host/route.ts';
 import { observePrefix, observeRoutes } from './observe-address.ts';
 import type { Weighted } from './value.ts';
 
@@ -78,6 +78,8 @@ function ruleMatches(rule: RoutingRule, { source, destination, mark, inputDevice
   return holds !== (rule.invert === true);
 }
 
+const CLOSED: ReadonlySet<RouteType> = new Set(['blackhole', 'unreachable', 'prohibit']);
+
 /** Undefined where the next rule is asked. */
 function followRule(
   state: NetworkState,
@@ -102,7 +104,9 @@ function followRule(
       const route = bestRoute(state, action.table, query);
       if (route === undefined || route.type === 'throw') return undefined;
       const { suppressPrefixLength } = action;
-      if (suppressPrefixLength !== undefined && route.destination.length <= suppressPrefixLength) return undefined;
+      // what leads nowhere on purpose isn't suppressed (`fib_rules_lookup`)
+      const isSuppressed = suppressPrefixLength !== undefined && route.destination.length <= suppressPrefixLength;
+      if (isSuppressed && !CLOSED.has(route.type)) return undefined;
       return answersOf(route, query);
     }
     default: {

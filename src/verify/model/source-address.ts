@@ -6,8 +6,8 @@ import { observeBits, observeOwnAddresses, observePrefix } from './observe-addre
 
 /**
  * The address that the kernel chooses on a device for packets to `near`: of IPv4 the first one whose prefix holds it, else the
- * first (`inet_select_addr`); of IPv6 the one that shares most with it (RFC 6724, rule 8). Addresses of other devices where it
- * has none. Undefined where there is none at all.
+ * first (`inet_select_addr`); of IPv6 `near` itself if it is the host's own, else the one that shares most with it (RFC 6724,
+ * rules 1 and 8). Where the device has none, of IPv4 the first of any device. Undefined where there is none at all.
  */
 export function selectAddress(state: NetworkState, device: string, near: Address): Address | undefined {
   const usable = state.addresses.filter(
@@ -18,8 +18,9 @@ export function selectAddress(state: NetworkState, device: string, near: Address
       (near.family === 4 || row.tentative !== true),
   );
   const own = usable.filter((row) => row.device === device);
-  const candidates = own.length > 0 ? own : usable;
-  return near.family === 4 ? firstOnSubnet(candidates, near) : longestMatch(candidates, near);
+  if (near.family === 4) return own.length > 0 ? firstOnSubnet(own, near) : usable[0]?.address;
+  if (usable.length > 1 && holdsAddress(state, near)) return near;
+  return longestMatch(own.length > 0 ? own : usable, near);
 }
 
 function firstOnSubnet(rows: readonly LinkAddress[], near: Address): Address | undefined {
@@ -34,8 +35,8 @@ function firstOnSubnet(rows: readonly LinkAddress[], near: Address): Address | u
 
 function longestMatch(rows: readonly LinkAddress[], near: Address): Address | undefined {
   let best: { readonly address: Address; readonly bits: number } | undefined;
-  for (const { address } of rows) {
-    const bits = commonBits(address, near);
+  for (const { address, length } of rows) {
+    const bits = Math.min(commonBits(address, near), length);
     if (best === undefined || bits > best.bits) best = { address, bits };
   }
   if (rows.length > 1 && best !== undefined) observeBits(near, Math.min(best.bits + 1, FAMILY_BITS[near.family]));

@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { EndReason } from './end-reason.ts';
+import type { Flight } from './flight.ts';
 import { observePoint } from './observe-comparison.ts';
 import type { Packet } from './packet.ts';
 import { passBridge } from './pass-bridge.ts';
@@ -19,16 +20,16 @@ export function transmit(
   site: Site,
   device: string,
   nextHop: Address,
-  packet: Packet,
+  { packet, mark }: Flight,
   state: WalkState,
 ): Outcomes {
   const link = site.links.get(device);
   if (link === undefined) return [ending(state, 'unknown', site, packet, { kind: 'unknown-device', device })];
   if (!link.up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device })];
-  if (link.kind.kind === 'vxlan') return encapsulate(walk, site, link, link.kind, nextHop, packet, state);
+  if (link.kind.kind === 'vxlan') return encapsulate(walk, site, link, link.kind, nextHop, { packet, mark }, state);
   const ports = walk.map.segment(site, link);
   if (ports === undefined) return toFabric(walk, site, link, nextHop, packet, state);
-  const receiver = receiverOn(ports, site, device, nextHop);
+  const receiver = receiverOn(ports, site, device, nextHop, packet);
   if ('kind' in receiver)
     return walk.map.leadsOut(site, link)
       ? toFabric(walk, site, link, nextHop, packet, state)
@@ -94,6 +95,13 @@ function fabricPort(walk: Walk, from: Site, address: Address): Port | undefined 
   return uplinks.length === 1 && device !== undefined ? { site, device } : undefined;
 }
 
+/** A tunnel's packets that are led into it again go round in circles. */
+const MOST_TUNNELS = 3;
+
+function depthOf({ carried }: Packet): number {
+  return carried === undefined ? 0 : 1 + depthOf(carried.packet);
+}
+
 /** Any of those that the kernel draws a tunnel's source port from. */
 const TUNNEL_SOURCE_PORT = 49152;
 
@@ -103,12 +111,13 @@ function encapsulate(
   link: Link,
   { vni, port, local }: VxlanKind,
   nextHop: Address,
-  packet: Packet,
+  { packet, mark }: Pick<Flight, 'packet' | 'mark'>,
   state: WalkState,
 ): Outcomes {
   const { name: device } = link;
   const dropped = (reason: EndReason) => [ending(state, 'dropped', site, packet, reason)];
   observePoint('address', nextHop.value);
+  if (depthOf(packet) >= MOST_TUNNELS) return dropped({ kind: 'loop' });
   const [neighbour] = site.state.neighbours.find({ device, address: nextHop });
   if (neighbour?.mac === undefined) return dropped({ kind: 'no-tunnel-neighbour', device, address: nextHop });
   const { mac } = neighbour;
@@ -128,5 +137,5 @@ function encapsulate(
   };
   if (local === undefined) return [ending(state, 'unknown', site, packet, { kind: 'tunnel-without-source', device })];
   const step = { kind: 'encapsulate', site, device, vni, remote, neighbour, entry } as const;
-  return walk.output(site, outer, withStep(state, step));
+  return walk.output(site, outer, withStep(state, step), { mark });
 }

@@ -1,7 +1,7 @@
-import type { Connection } from './connection.ts';
+import type { Connection, Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import type { HookOutcome, IpHook } from './evaluate-hook.ts';
-import { type Packet, sameHeaders, sameTuple, tupleOf } from './packet.ts';
+import { type Packet, sameHeaders, sameTuple, type Tuple } from './packet.ts';
 import type { Site } from './site.ts';
 import { both } from './value.ts';
 import type { WalkStep } from './walk-step.ts';
@@ -20,6 +20,8 @@ export interface Visit {
 
 /** One way that a packet may go, from its start to its end. */
 export interface WalkOutcome {
+  /** What the host where it ends tells the sender, if anything. */
+  readonly bounce?: Bounce;
   readonly probability: number | null;
   readonly verdict: WalkVerdict;
   /** The namespace where it ends. */
@@ -32,6 +34,14 @@ export interface WalkOutcome {
   /** What the namespaces on the way know of the connection by now. */
   readonly connections: Connections;
   readonly visits: readonly Visit[];
+}
+
+/** An answer that a host gives itself: an ICMP error, or the end of a TCP connection. */
+export interface Bounce {
+  readonly packet: Packet;
+  readonly tracking: Tracking;
+  /** The route is looked up before the source is known, which follows from it (`icmp_send`). */
+  readonly unbound: boolean;
 }
 
 /** The connections that the namespaces on a packet's way track. */
@@ -48,16 +58,16 @@ export interface WalkState {
 /** More steps than that are a loop, whatever changes on the way. */
 export const MOST_STEPS = 2000;
 
-export function knownConnection(connections: Connections, site: Site, packet: Packet): Connection | undefined {
-  const tuple = tupleOf(packet);
+export function knownConnection(connections: Connections, site: Site, tuple: Tuple): Connection | undefined {
   return connections.get(site)?.find(({ original, reply }) => sameTuple(original, tuple) || sameTuple(reply, tuple));
 }
 
 /** The state with a connection kept by a namespace, in place of what it knew of it. */
 export function withConnection(state: WalkState, site: Site, connection: Connection | undefined): WalkState {
   if (connection === undefined) return state;
+  const kept = { ...connection, confirmed: true };
   const others = state.connections.get(site)?.filter(({ original }) => !sameTuple(original, connection.original)) ?? [];
-  return { ...state, connections: new Map(state.connections).set(site, [...others, connection]) };
+  return { ...state, connections: new Map(state.connections).set(site, [...others, kept]) };
 }
 
 export function withVisit(state: WalkState, visit: Visit): WalkState {
@@ -94,8 +104,10 @@ export function ending(
   site: Site,
   packet: Packet,
   reason: EndReason,
+  bounce?: Bounce,
 ): WalkOutcome {
-  return { ...withStep(state, { kind: 'end', site, verdict, reason }), verdict, at: site, packet, reason };
+  const told = bounce === undefined ? {} : { bounce };
+  return { ...withStep(state, { kind: 'end', site, verdict, reason }), verdict, at: site, packet, reason, ...told };
 }
 
 /** The end of a packet that doesn't get past a hook. @param bridgedBy the sysctl for which a bridged frame is shown to it */
@@ -105,7 +117,7 @@ export function stopped(
   packet: Packet,
   hook: IpHook,
   { verdict, steps }: HookOutcome,
-  bridgedBy?: string,
+  { bridgedBy, bounce }: { readonly bridgedBy?: string; readonly bounce?: Bounce | undefined } = {},
 ): WalkOutcome {
   const last = steps.at(-1);
   if (verdict.kind === 'unknown') {
@@ -120,5 +132,5 @@ export function stopped(
     ...(verdict.kind === 'reject' && { with: verdict.with }),
     ...(bridgedBy !== undefined && { bridgedBy }),
   };
-  return ending(state, verdict.kind === 'reject' ? 'rejected' : 'dropped', site, packet, reason);
+  return ending(state, verdict.kind === 'reject' ? 'rejected' : 'dropped', site, packet, reason, bounce);
 }

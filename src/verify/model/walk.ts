@@ -1,21 +1,23 @@
-import type { Address } from '../../address/address.ts';
+import { type Address, parseAddress, sameAddress } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { NextHop, Route } from '../../host/route.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
+import { INVALID, type Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
-import { evaluateHook, type IpHook } from './evaluate-hook.ts';
+import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import type { Packet } from './packet.ts';
+import type { Packet, Tuple } from './packet.ts';
+import { type ErrorKind, icmpError, sourceTowards, tcpReset } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site, SiteMap } from './site.ts';
-import { holdsAddress, selectAddress } from './source-address.ts';
-import { sourceProblem } from './source-check.ts';
+import { sourceProblem, speakerProblem } from './source-check.ts';
 import { transmit } from './transmit.ts';
 import { both, type Weighted } from './value.ts';
 import {
   afterHook,
+  type Bounce,
   type Connections,
   ending,
   knownConnection,
@@ -30,11 +32,28 @@ import {
   withVisit,
 } from './walk-state.ts';
 
+/** IPv6 has no sysctl for it: what comes in by another device has nothing to do with it (`ip6_rcv_core`). */
+const LOOPBACK = parseAddress('::1');
+
+/** Where a way branches in a circle, nobody follows all branches. */
+const MOST_ARRIVALS = 2000;
+
 export type Outcomes = readonly WalkOutcome[];
+
+/** How a packet begins that a host sends itself. */
+interface Beginning {
+  readonly mark: number;
+  /** Of what the host says about another packet: that one's connection. */
+  readonly tracking?: Tracking;
+  /** Its route is looked up before its source is known. */
+  readonly unbound?: boolean;
+}
 
 /** Walks packets from namespace to namespace: each method is a stage of the kernel's, and gives all ways that lead on from it. */
 export class Walk {
   readonly map: SiteMap;
+  /** How often a packet has come in anywhere since it was sent, all ways together. */
+  #arrivals = 0;
 
   constructor(map: SiteMap) {
     this.map = map;
@@ -43,70 +62,107 @@ export class Walk {
   /**
    * Follows a packet that a program in a namespace sends.
    * @param connections what the namespaces know already: of the first packet, where this one is the answer
+   * @param mark of the program's socket (SO_MARK)
    */
-  send(site: Site, packet: Packet, connections: Connections = new Map()): Outcomes {
-    return this.output(site, packet, { probability: 1, steps: [], connections, visits: [] });
+  send(site: Site, packet: Packet, connections: Connections = new Map(), mark = 0): Outcomes {
+    this.#arrivals = 0;
+    return this.output(site, packet, { probability: 1, steps: [], connections, visits: [] }, { mark });
   }
 
-  output(site: Site, packet: Packet, state: WalkState): Outcomes {
+  /** Follows what the host where a packet ends tells its sender; undefined where it tells nothing. */
+  bounce({ at, bounce, connections }: WalkOutcome): Outcomes | undefined {
+    if (bounce === undefined) return undefined;
+    const state: WalkState = { probability: 1, steps: [], connections, visits: [] };
+    this.#arrivals = 0;
+    return this.output(at, bounce.packet, state, { mark: 0, ...bounce });
+  }
+
+  output(
+    site: Site,
+    packet: Packet,
+    state: WalkState,
+    { mark, tracking = INVALID, unbound = false }: Beginning,
+  ): Outcomes {
     const { source, destination } = packet;
     const started = withVisit(withStep(state, { kind: 'send', site, packet }), { site, packet });
-    const answers = lookUpRoute(site.state, { destination, source, mark: 0 });
+    const answers = lookUpRoute(site.state, { destination, mark, ...(!unbound && { source }) });
     return this.#each(started, answers, (routed, after) => {
       const device = deviceOf(routed);
       if (device === undefined) return [this.#noWay(site, packet, routed, after)];
-      const flight: Flight = {
-        packet,
-        mark: 0,
-        tracking: { state: 'invalid', direction: 'original' },
-        outputDevice: device,
-      };
-      return this.#hook('output', site, flight, after, (sent, next) => {
-        const same = sent.packet.destination.value === destination.value && sent.mark === 0;
-        return same ? this.#leaveBy(site, sent, routed, next) : this.#reroute(site, sent, next);
-      });
+      const problem = speakerProblem(site, packet.source, device);
+      if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
+      const flight: Flight = { packet, mark, tracking, outputDevice: device };
+      return this.#hook('output', site, flight, after, (sent, next) =>
+        sent.rerouted === undefined
+          ? this.#leaveBy(site, sent, routed, next)
+          : this.#reroute(site, sent, sent.rerouted, next),
+      );
     });
   }
 
-  /** A packet whose destination or mark has changed on its way out is routed once more. */
-  #reroute(site: Site, flight: Flight, state: WalkState): Outcomes {
-    const { packet, mark } = flight;
-    const answers = lookUpRoute(site.state, { destination: packet.destination, source: packet.source, mark });
-    return this.#each(state, answers, (routed, after) => this.#leaveBy(site, flight, routed, after));
+  /** A packet that was changed on its way out is routed once more (`ip_route_me_harder`). */
+  #reroute(site: Site, flight: Flight, by: Required<Flight>['rerouted'], state: WalkState): Outcomes {
+    const answers = lookUpRoute(site.state, by);
+    return this.#each(state, answers, (routed, after) => {
+      const problem = speakerProblem(site, by.source, deviceOf(routed) ?? 'lo');
+      if (problem !== undefined) return [ending(after, 'dropped', site, flight.packet, problem)];
+      return this.#leaveBy(site, flight, routed, after);
+    });
   }
 
   #leaveBy(site: Site, flight: Flight, routed: RouteAnswer, state: WalkState): Outcomes {
     const device = deviceOf(routed);
     if (device === undefined) return [this.#noWay(site, flight.packet, routed, state)];
-    if (routed.kind === 'unicast')
-      return this.#leave(site, { ...flight, outputDevice: device }, routed.route, routed.hop, state);
-    const looped = { ...flight, outputDevice: 'lo' };
+    if (routed.kind === 'unicast') return this.#leave(site, flight, routed.route, routed.hop, state);
+    const looped = { ...flight, outputDevice: 'lo', nextHop: flight.packet.destination };
     return this.#hook('postrouting', site, looped, state, (sent, next) =>
       this.receive(site, 'lo', sent.packet, withConnection(next, site, sent.tracking.connection), sent),
     );
   }
 
-  /** A packet that comes in by a device. @param from the same packet's flight, where it began in this namespace */
-  receive(site: Site, device: string, packet: Packet, state: WalkState, from?: Flight): Outcomes {
+  /**
+   * A packet that comes in by a device.
+   * @param from the same packet's flight, where it began in this namespace: its route is known, and its connection too
+   * @param mark that it brings along: out of a tunnel
+   */
+  receive(site: Site, device: string, packet: Packet, state: WalkState, from?: Flight, mark = 0): Outcomes {
+    if (++this.#arrivals > MOST_ARRIVALS) return [ending(state, 'unknown', site, packet, { kind: 'loop' })];
+    if (device !== 'lo' && [packet.source, packet.destination].some((address) => sameAddress(address, LOOPBACK)))
+      return [ending(state, 'dropped', site, packet, { kind: 'loopback-source', device })];
     if (state.steps.length > MOST_STEPS || wasHere(state, site, device, packet))
       return [ending(state, 'dropped', site, packet, { kind: 'loop' })];
-    const tracking = from?.tracking ?? ({ state: 'invalid', direction: 'original' } as const);
-    const flight: Flight = { packet, mark: from?.mark ?? 0, tracking, inputDevice: device };
+    const flight: Flight = {
+      packet,
+      mark: from?.mark ?? mark,
+      tracking: from?.tracking ?? INVALID,
+      inputDevice: device,
+    };
     const here = withVisit(state, { site, device, arrived: true, packet });
-    return this.#hook('prerouting', site, flight, here, (arrived, after) => this.route(site, arrived, device, after));
+    return this.#hook('prerouting', site, flight, here, (arrived, after) =>
+      from !== undefined && sameAddress(arrived.packet.destination, packet.destination)
+        ? this.#input(site, arrived, after)
+        : this.route(site, arrived, device, after),
+    );
   }
 
   /** A packet that came in by a device, and was let pass there. */
   route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {
     const { packet, mark } = flight;
-    const problem = sourceProblem(site, device, packet, mark);
-    if (problem !== undefined) return [ending(state, 'dropped', site, packet, problem)];
     const { source, destination } = packet;
     const answers = lookUpRoute(site.state, { destination, source, mark, inputDevice: device });
     return this.#each(state, answers, (routed, after) => {
+      const forwarding = forwardingProblem(site, device, packet.source.family);
+      const problem = sourceProblem(site, device, packet, mark, routed, forwarding === undefined);
+      if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
       if (routed.kind === 'local') return this.#input(site, flight, after);
-      if (routed.kind !== 'unicast') return [this.#noWay(site, packet, routed, after)];
-      return this.#forward(site, flight, device, routed.route, routed.hop, after);
+      if (routed.kind === 'unicast')
+        return forwarding === undefined
+          ? this.#forward(site, flight, routed.route, routed.hop, after)
+          : [ending(after, 'dropped', site, packet, forwarding)];
+      const told =
+        packet.source.family === 6 || forwarding === undefined ? errorOfRoute(routed, packet.source.family) : undefined;
+      const bounce = told === undefined ? undefined : icmpError(site, flight, told, false);
+      return [this.#noWay(site, packet, routed, after, bounce)];
     });
   }
 
@@ -124,39 +180,45 @@ export class Walk {
       const { name: device, mac: own } = tunnel;
       if (own !== mac)
         return dropped({ kind: 'other-tunnel-mac', device, taken: mac, ...(own !== undefined && { mac: own }) });
-      return this.receive(site, device, packet, withStep(kept, { kind: 'decapsulate', site, device, vni, packet }));
+      const step = { kind: 'decapsulate', site, device, vni, packet } as const;
+      return this.receive(site, device, packet, withStep(kept, step), undefined, arrived.mark);
     });
   }
 
-  #forward(site: Site, flight: Flight, device: string, route: Route, hop: NextHop, state: WalkState): Outcomes {
+  #forward(site: Site, flight: Flight, route: Route, hop: NextHop, state: WalkState): Outcomes {
     const { packet } = flight;
-    const refused = forwardingProblem(site, device, packet);
-    if (refused !== undefined) return [ending(state, 'dropped', site, packet, refused)];
-    const out = hop.device ?? '';
-    const onward: Flight = { ...flight, packet: { ...packet, hopLimit: packet.hopLimit - 1 }, outputDevice: out };
+    const refused = (reason: EndReason, kind: ErrorKind) => [
+      ending(state, 'dropped', site, packet, reason, icmpError(site, flight, kind, false)),
+    ];
+    if (packet.hopLimit <= 1) return refused({ kind: 'hop-limit' }, 'hop-limit');
+    const device = hop.device ?? '';
+    const tooLong = lengthProblem(site, packet, route, device);
+    if (tooLong !== undefined) return refused(tooLong, 'too-long');
+    const onward: Flight = { ...flight, packet: { ...packet, hopLimit: packet.hopLimit - 1 }, outputDevice: device };
     return this.#hook('forward', site, onward, state, (passed, after) => this.#leave(site, passed, route, hop, after));
   }
 
   #leave(site: Site, flight: Flight, route: Route, hop: NextHop, state: WalkState): Outcomes {
     const device = hop.device ?? '';
+    const nextHop = hop.gateway ?? flight.packet.destination;
     const routed = withStep(state, { kind: 'route', site, route, hop, packet: flight.packet });
-    return this.#hook('postrouting', site, { ...flight, outputDevice: device }, routed, (sent, after) => {
+    return this.#hook('postrouting', site, { ...flight, outputDevice: device, nextHop }, routed, (sent, after) => {
       const kept = withVisit(withConnection(after, site, sent.tracking.connection), {
         site,
         device,
         packet: sent.packet,
       });
-      const mtu = route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
-      const { length, dontFragment, source } = sent.packet;
-      if (length > mtu && (dontFragment || source.family === 6))
-        return [ending(kept, 'dropped', site, sent.packet, { kind: 'too-long', length, mtu, device })];
-      return transmit(this, site, device, hop.gateway ?? sent.packet.destination, sent.packet, kept);
+      const tooLong = lengthProblem(site, sent.packet, route, device);
+      if (tooLong !== undefined)
+        return [ending(kept, 'dropped', site, sent.packet, tooLong, icmpError(site, sent, 'too-long', false))];
+      // without a gateway it goes to whom it is for by now
+      return transmit(this, site, device, hop.gateway ?? sent.packet.destination, sent, kept);
     });
   }
 
-  #noWay(site: Site, packet: Packet, routed: RouteAnswer, state: WalkState): WalkOutcome {
+  #noWay(site: Site, packet: Packet, routed: RouteAnswer, state: WalkState, bounce?: Bounce): WalkOutcome {
     const { destination } = packet;
-    const end = (verdict: WalkVerdict, reason: EndReason) => ending(state, verdict, site, packet, reason);
+    const end = (verdict: WalkVerdict, reason: EndReason) => ending(state, verdict, site, packet, reason, bounce);
     switch (routed.kind) {
       case 'none':
         return end('no-route', { kind: 'no-route', destination, tables: tablesOf(site, destination.family) });
@@ -197,13 +259,13 @@ export class Walk {
     state: WalkState,
     follow: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes {
-    const known = (packet: Packet) => knownConnection(state.connections, site, packet);
+    const known = (tuple: Tuple) => knownConnection(state.connections, site, tuple);
     const { ruleset } = site.state;
     return evaluateHook(hook, flight, { ruleset, view: site.view, known }).flatMap((outcome) => {
       const after = afterHook(state, site, hook, outcome);
       return outcome.verdict.kind === 'accept'
         ? follow(outcome.flight, after)
-        : [stopped(after, site, outcome.flight.packet, hook, outcome)];
+        : [stopped(after, site, outcome.flight.packet, hook, outcome, { bounce: refusalOf(site, hook, outcome) })];
     });
   }
 }
@@ -226,15 +288,35 @@ function deviceOf(answer: RouteAnswer): string | undefined {
   return answer.kind === 'local' ? 'lo' : undefined;
 }
 
-/** Why a host doesn't pass a packet on; undefined where it does. */
-function forwardingProblem(site: Site, device: string, packet: Packet): EndReason | undefined {
+/** What a host tells the sender of a packet that a rule refuses. */
+function refusalOf(site: Site, hook: IpHook, { verdict, flight }: HookOutcome): Bounce | undefined {
+  if (verdict.kind !== 'reject') return undefined;
+  if (verdict.with === 'tcp reset') return tcpReset(flight);
+  return icmpError(site, flight, verdict.with, hook === 'input' || flight.outputDevice === 'lo');
+}
+
+/** What a host tells the sender of a packet for which it has no way; nothing where the way is a black hole. */
+function errorOfRoute({ kind }: RouteAnswer, family: Family): ErrorKind | undefined {
+  if (kind === 'none') return 'net-unreachable';
+  if (kind === 'prohibit') return 'admin-prohibited';
+  return kind === 'unreachable' ? (family === 4 ? 'host-unreachable' : 'net-unreachable') : undefined;
+}
+
+/** Why a packet doesn't fit through a device; undefined where it does, or may be taken apart. */
+function lengthProblem(site: Site, packet: Packet, route: Route, device: string): EndReason | undefined {
+  const mtu = route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
+  const { length, dontFragment, source } = packet;
+  return length > mtu && (dontFragment || source.family === 6) ? { kind: 'too-long', length, mtu, device } : undefined;
+}
+
+/** Why a host passes on nothing that comes in by a device; undefined where it does. */
+function forwardingProblem(site: Site, device: string, family: Family): EndReason | undefined {
   const { sysctls } = site.state;
-  const isFour = packet.source.family === 4;
+  const isFour = family === 4;
   const sysctl = isFour ? deviceSysctl(4, device, 'forwarding') : deviceSysctl(6, 'all', 'forwarding');
   const value = sysctls.get(sysctl) ?? (isFour ? sysctls.get('net.ipv4.ip_forward') : undefined);
-  if (value !== '1' && value !== '2')
-    return { kind: 'not-forwarding', device, sysctl, ...(value !== undefined && { value }) };
-  return packet.hopLimit <= 1 ? { kind: 'hop-limit' } : undefined;
+  if (value === '1' || value === '2') return undefined;
+  return { kind: 'not-forwarding', device, sysctl, ...(value !== undefined && { value }) };
 }
 
 /** The tables that routing rules of a family lead to, in their order. */
@@ -251,9 +333,7 @@ export function firstPacket(
   destination: Address,
   given: Pick<Packet, 'protocol'> & Partial<Packet>,
 ): Packet | undefined {
-  const [answer] = lookUpRoute(site.state, { destination, mark: 0 });
-  const content = answer?.content;
-  const source = given.source ?? sourceFor(site, destination, content);
+  const source = given.source ?? sourceTowards(site, destination);
   if (source === undefined) return undefined;
   const isTcp = given.protocol === PROTOCOL_NUMBERS.tcp;
   return {
@@ -268,12 +348,3 @@ export function firstPacket(
 }
 
 const SYN = 2;
-
-function sourceFor(site: Site, destination: Address, answer: RouteAnswer | undefined): Address | undefined {
-  if (answer?.kind === 'local' && holdsAddress(site.state, destination)) return destination;
-  if (answer?.kind !== 'unicast') return undefined;
-  const { route, hop } = answer;
-  if (route.source !== undefined) return route.source;
-  const near = hop.gateway?.family === destination.family ? hop.gateway : destination;
-  return selectAddress(site.state, hop.device ?? '', near);
-}

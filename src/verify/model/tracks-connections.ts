@@ -1,0 +1,31 @@
+import { expressionsOf, partsOf } from '../../netfilter/header-dependency.ts';
+import type { Expression, Ruleset, Statement } from '../../netfilter/node.ts';
+
+const TRACKING = new WeakMap<Ruleset, Map<4 | 6, boolean>>();
+
+/** Whether connections of a family are tracked at all: where a rule asks for it (`nf_ct_netns_get`). */
+export function tracksConnections(ruleset: Ruleset, family: 4 | 6): boolean {
+  const known = TRACKING.get(ruleset) ?? new Map<4 | 6, boolean>();
+  TRACKING.set(ruleset, known);
+  let tracks = known.get(family);
+  if (tracks === undefined) {
+    tracks = ruleset.tables.some(
+      (table) =>
+        (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) &&
+        table.chains.some(({ rules }) => rules.some(({ statements }) => statements.some(needsTracking))),
+    );
+    known.set(family, tracks);
+  }
+  return tracks;
+}
+
+function needsTracking(statement: Statement): boolean {
+  const { kind } = statement;
+  if (kind === 'nat' || kind === 'masquerade' || kind === 'redirect' || kind === 'set-ct' || kind === 'unknown')
+    return true;
+  return expressionsOf(statement).some(readsConnection);
+}
+
+function readsConnection(expression: Expression): boolean {
+  return expression.kind === 'ct' || partsOf(expression).some(readsConnection);
+}

@@ -1,0 +1,295 @@
+import fc from 'fast-check';
+import type { Family } from '../../src/address/family.ts';
+import type {
+  BaseChain,
+  Chain,
+  ChainType,
+  HookName,
+  Literal,
+  MapElement,
+  NatFlag,
+  RejectType,
+  Rule,
+  Statement,
+  Table,
+  TableFamily,
+  Verdict,
+} from '../../src/netfilter/node.ts';
+import { anyAddress, anyMark, anyMatch, anyPort, literal, match, number, type RulePlace } from './arbitrary-match.ts';
+import type { SiteName } from './site-plan.ts';
+
+type Weighted = fc.WeightedArbitrary<readonly Statement[]>;
+
+const REJECTS: readonly RejectType[] = [
+  'tcp reset',
+  'port-unreachable',
+  'admin-prohibited',
+  'host-unreachable',
+  'net-unreachable',
+];
+
+const anyAction: fc.Arbitrary<readonly Statement[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<readonly Statement[]>([{ kind: 'counter' }]) },
+  {
+    weight: 3,
+    arbitrary: anyMark.map((mark): readonly Statement[] => [{ kind: 'set-meta', key: 'mark', value: number(mark) }]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(1, 2, 0x100).map((bit): readonly Statement[] => [
+      {
+        kind: 'set-meta',
+        key: 'mark',
+        value: { kind: 'binary', operator: '|', left: { kind: 'meta', key: 'mark' }, right: number(bit) },
+      },
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<readonly Statement[]>(
+      [{ kind: 'set-ct', key: 'mark', value: { kind: 'meta', key: 'mark' } }],
+      [{ kind: 'set-meta', key: 'mark', value: { kind: 'ct', key: 'mark' } }],
+    ),
+  },
+);
+
+function anyVerdict(chains: readonly string[]): fc.Arbitrary<Verdict> {
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.constant<Verdict>({ kind: 'accept' }) },
+    { weight: 2, arbitrary: fc.constant<Verdict>({ kind: 'drop' }) },
+    { weight: 1, arbitrary: fc.constant<Verdict>({ kind: 'return' }) },
+    ...(chains.length === 0
+      ? []
+      : [
+          {
+            weight: 4,
+            arbitrary: fc
+              .tuple(fc.constantFrom('jump' as const, 'goto' as const), fc.constantFrom(...chains))
+              .map(([kind, chain]): Verdict => ({ kind, chain })),
+          },
+        ]),
+  );
+}
+
+/** A verdict for each of some ports, protocols or marks. */
+function anyVerdictMap(chains: readonly string[]): fc.Arbitrary<readonly Statement[]> {
+  const elements = (values: readonly number[]) =>
+    fc
+      .tuple(...values.map(() => anyVerdict(chains)))
+      .map((verdicts): MapElement[] =>
+        verdicts.map((value, index) => ({ key: [{ kind: 'number', value: values[index] ?? 0 }], value })),
+      );
+  return fc.oneof(
+    elements([6, 17]).map((all): readonly Statement[] => [
+      { kind: 'vmap', key: { kind: 'meta', key: 'l4proto' }, map: { elements: all } },
+    ]),
+    elements([0, 1, 2]).map((all): readonly Statement[] => [
+      { kind: 'vmap', key: { kind: 'meta', key: 'mark' }, map: { elements: all } },
+    ]),
+    elements([80, 81, 2000]).map((all): readonly Statement[] => [
+      match({ kind: 'meta', key: 'l4proto' }, '==', number(6)),
+      { kind: 'vmap', key: { kind: 'payload', field: 'th dport' }, map: { elements: all } },
+    ]),
+    elements([2, 8]).map((all): readonly Statement[] => [
+      { kind: 'vmap', key: { kind: 'ct', key: 'state' }, map: { elements: all } },
+    ]),
+  );
+}
+
+const natFlags: fc.Arbitrary<readonly NatFlag[]> = fc.constant([]);
+
+const anyPortTarget: fc.Arbitrary<Literal> = fc.oneof(
+  { weight: 3, arbitrary: anyPort.map((value): Literal => ({ kind: 'number', value })) },
+  {
+    weight: 1,
+    arbitrary: fc.constant<Literal>({
+      kind: 'range',
+      from: { kind: 'number', value: 1000 },
+      to: { kind: 'number', value: 1002 },
+    }),
+  },
+);
+
+/** With a port only where the protocol has some. */
+function withPort(statement: Statement): readonly Statement[] {
+  const ports: Statement = {
+    kind: 'match',
+    operator: '==',
+    left: { kind: 'meta', key: 'l4proto' },
+    right: {
+      kind: 'set',
+      elements: [{ key: [{ kind: 'number', value: 6 }] }, { key: [{ kind: 'number', value: 17 }] }],
+    },
+  };
+  return [ports, statement];
+}
+
+/** A translation that may stand at a hook. */
+function anyTranslation({ hook, families }: RulePlace, tableFamily: TableFamily): fc.Arbitrary<readonly Statement[]> {
+  const type = hook === 'prerouting' || hook === 'output' ? 'dnat' : 'snat';
+  const said = (family: Family) =>
+    tableFamily === 'inet' ? { family: family === 4 ? ('ip' as const) : ('ip6' as const) } : {};
+  const port = fc.option(anyPortTarget, { nil: undefined });
+  const both = families.map((family) =>
+    fc.tuple(anyAddress(family), port, natFlags).map(([address, to, flags]): readonly Statement[] => {
+      const statement: Statement = {
+        kind: 'nat',
+        type,
+        ...said(family),
+        address: literal({ kind: 'address', address }),
+        ...(to !== undefined && { port: literal(to) }),
+        flags,
+      };
+      return to === undefined ? [statement] : withPort(statement);
+    }),
+  );
+  const mapped = families.map((family) =>
+    fc.tuple(anyAddress(family), anyAddress(family), anyPort).map(([first, second, to]): readonly Statement[] =>
+      withPort({
+        kind: 'nat',
+        type,
+        ...said(family),
+        address: {
+          kind: 'anonymous-map',
+          key: { kind: 'payload', field: 'th dport' },
+          elements: [
+            {
+              key: [{ kind: 'number', value: 80 }],
+              value: [
+                { kind: 'address', address: first },
+                { kind: 'number', value: to },
+              ],
+            },
+            {
+              key: [{ kind: 'number', value: 81 }],
+              value: [
+                { kind: 'address', address: second },
+                { kind: 'number', value: 443 },
+              ],
+            },
+          ],
+        },
+        flags: [],
+      }),
+    ),
+  );
+  const local = port.map((to): readonly Statement[] => {
+    const statement: Statement = {
+      kind: type === 'dnat' ? 'redirect' : 'masquerade',
+      ...(to !== undefined && { port: literal(to) }),
+      flags: [],
+    };
+    return to === undefined ? [statement] : withPort(statement);
+  });
+  const isMapped = hook !== 'input';
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.oneof(...both) },
+    ...(isMapped ? [{ weight: 1, arbitrary: fc.oneof(...mapped) }] : []),
+    ...(hook === 'input' ? [] : [{ weight: 3, arbitrary: local }]),
+  );
+}
+
+function anyEnd(
+  place: RulePlace,
+  type: ChainType,
+  family: TableFamily,
+  chains: readonly string[],
+): fc.Arbitrary<readonly Statement[]> {
+  const verdict: Weighted = {
+    weight: 6,
+    arbitrary: anyVerdict(chains).map((each): readonly Statement[] => [{ kind: 'verdict', verdict: each }]),
+  };
+  const map: Weighted = { weight: 1, arbitrary: anyVerdictMap(chains) };
+  if (type === 'nat')
+    return fc.oneof({ ...verdict, weight: 2 }, map, { weight: 10, arbitrary: anyTranslation(place, family) });
+  const refuses =
+    place.hook === 'input' || place.hook === 'forward' || place.hook === 'output' || place.hook === 'prerouting';
+  return fc.oneof(
+    verdict,
+    map,
+    { weight: 6, arbitrary: anyAction },
+    ...(refuses
+      ? [
+          {
+            weight: 1,
+            arbitrary: fc
+              .constantFrom(...REJECTS)
+              .map((each): readonly Statement[] => [{ kind: 'reject', with: each }]),
+          },
+        ]
+      : []),
+    ...(place.hook === 'prerouting' || place.hook === 'output'
+      ? [{ weight: 1, arbitrary: fc.constant<readonly Statement[]>([{ kind: 'notrack' }]) }]
+      : []),
+  );
+}
+
+function anyRule(
+  place: RulePlace,
+  type: ChainType,
+  family: TableFamily,
+  chains: readonly string[],
+): fc.Arbitrary<Rule> {
+  return fc
+    .record({
+      matches: fc.array(anyMatch(place), { maxLength: 2 }),
+      actions: fc.array(anyAction, { maxLength: 1 }),
+      end: anyEnd(place, type, family, chains),
+    })
+    .map(({ matches, actions, end }) => ({ statements: [...matches, ...actions, end].flat() }));
+}
+
+const HOOKS: readonly (readonly [ChainType, HookName])[] = [
+  ['filter', 'prerouting'],
+  ['filter', 'input'],
+  ['filter', 'forward'],
+  ['filter', 'output'],
+  ['filter', 'postrouting'],
+  ['route', 'output'],
+  ['nat', 'prerouting'],
+  ['nat', 'prerouting'],
+  ['nat', 'input'],
+  ['nat', 'output'],
+  ['nat', 'postrouting'],
+  ['nat', 'postrouting'],
+];
+
+const PRIORITIES = [-400, -300, -225, -150, -110, -100, -50, 0, 50, 90, 110, 300];
+
+function anyChains(site: SiteName, family: TableFamily, families: readonly Family[]): fc.Arbitrary<readonly Chain[]> {
+  return fc
+    .tuple(fc.constantFrom(...HOOKS), fc.constantFrom(...PRIORITIES), fc.integer({ min: 0, max: 9 }), fc.nat(1000))
+    .chain(([[type, hook], priority, chance, id]) => {
+      const place: RulePlace = { site, families, hook };
+      const regular = `r${id}`;
+      const base: BaseChain = {
+        type,
+        hook,
+        priority: type === 'nat' && priority <= -200 ? -100 : priority,
+        policy: chance === 0 && type !== 'nat' ? 'drop' : 'accept',
+      };
+      return fc
+        .tuple(
+          fc.array(anyRule(place, type, family, [regular]), { minLength: 1, maxLength: 4 }),
+          fc.array(anyRule(place, type, family, []), { maxLength: 3 }),
+        )
+        .map(([rules, others]): readonly Chain[] => [
+          { name: `b${id}`, base, rules },
+          { name: regular, rules: others },
+        ]);
+    });
+}
+
+/** A table for a host: some base chains, each with one that it may jump to. */
+export function anyTable(site: SiteName, name: string): fc.Arbitrary<Table> {
+  return fc.constantFrom<TableFamily>('ip', 'ip', 'ip6', 'inet', 'inet').chain((family) => {
+    const families: readonly Family[] = family === 'ip' ? [4] : family === 'ip6' ? [6] : [4, 6];
+    return fc
+      .uniqueArray(anyChains(site, family, families), {
+        minLength: 1,
+        maxLength: 3,
+        selector: ([first]) => first?.name,
+      })
+      .map((chains) => ({ family, name, flags: [], sets: [], maps: [], chains: chains.flat() }));
+  });
+}
