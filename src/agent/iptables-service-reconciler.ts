@@ -16,6 +16,7 @@ import type { PlannedService, ServicePlan } from '../plan/service/service-plan.t
 import { serviceSysctls } from '../render/iptables/base-rules.ts';
 import { hasForeignProxy, OWNER_CHAIN, planRestore, withOwner } from '../render/iptables/restore-plan.ts';
 import { renderServiceRuleset } from '../render/iptables/service-ruleset.ts';
+import { CLOSE_LOOPBACK } from '../render/service/service-tables.ts';
 import type { AgentLogger } from './agent-logger.ts';
 import type { HostKernel } from './host-kernel.ts';
 import type { ServiceReconcilerOptions } from './service-reconciler.ts';
@@ -189,19 +190,26 @@ async function bring(family: Family, known: IptablesRuleset | undefined, desired
 }
 
 /**
- * Removes the rules that an agent in mode iptables has left, told by their mark; without it no program is started. Those
+ * Removes the rules that an agent in mode iptables has left, told by their mark, and before them what they made safe;
+ * without the mark no program is started. Those
  * that legacy iptables holds can't be seen this way.
  * @returns the families that had some
  * @throws FlatnetError where iptables-restore fails or is gone
  */
-export async function removeServiceRules(kernel: Pick<HostKernel, 'hasChain'>): Promise<readonly Family[]> {
+export async function removeServiceRules(
+  kernel: Pick<HostKernel, 'hasChain' | 'applySysctls'>,
+): Promise<readonly Family[]> {
   const families = FAMILIES.filter((family) => kernel.hasChain(family === 4 ? 'ip' : 'ip6', 'nat', OWNER_CHAIN));
+  if (families.includes(4)) kernel.applySysctls(CLOSE_LOOPBACK);
   for (const family of families) await bring(family, undefined, NO_RULES);
   return families;
 }
 
 /** The same for an agent that starts: a failure is logged, as what is left does no more harm than to stay as it is. */
-export async function dropServiceRules(kernel: Pick<HostKernel, 'hasChain'>, log: AgentLogger): Promise<void> {
+export async function dropServiceRules(
+  kernel: Pick<HostKernel, 'hasChain' | 'applySysctls'>,
+  log: AgentLogger,
+): Promise<void> {
   try {
     const families = await removeServiceRules(kernel);
     if (families.length > 0)

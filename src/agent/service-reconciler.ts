@@ -89,6 +89,8 @@ export class ServiceReconciler {
       const results = this.#trusted
         ? await this.#carryOut(this.#pieces(), (piece) => this.#render(piece, surroundings))
         : await this.#begin(surroundings);
+      // Whatever of the settings has been changed by others.
+      this.#applied = true;
       this.#follow();
       return results;
     } catch (error) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatAddress } from '../../src/address/address.ts';
+import { type Address, formatAddress } from '../../src/address/address.ts';
+import type { Family } from '../../src/address/family.ts';
 import { parsePrefix } from '../../src/address/prefix.ts';
 import type { Wiring } from '../../src/cni/attachment.ts';
 import { runIn } from '../namespace.ts';
@@ -127,20 +128,25 @@ describe('services in the kernel', { skip: SKIP }, () => {
   it('spread connections evenly', async (t) => {
     const site = await servingCluster(t, [1, 1]);
     site.serve(service('web', 10), [0, 0], [0, 1], [1, 0], [1, 1]);
-    const counts = new Map<string, number>();
     const total = 800;
-    for (let done = 0; done < total; done += 50) {
-      const asked = Array.from({ length: 50 }, () => site.ask(site.host(0), 'tcp', virtual(10, 4), 80));
-      for (const answer of await Promise.all(asked)) {
-        const who = answer.split(' ')[0] ?? '';
-        counts.set(who, (counts.get(who) ?? 0) + 1);
+    for (const [from, protocol, family] of [
+      [site.host(0), 'tcp', 4],
+      [site.pod(1, 0), 'udp', 6],
+    ] as const) {
+      const counts = new Map<string, number>();
+      for (let done = 0; done < total; done += 50) {
+        const asked = Array.from({ length: 50 }, () => site.ask(from, protocol, virtual(10, family), 80));
+        for (const answer of await Promise.all(asked)) {
+          const who = answer.split(' ')[0] ?? '';
+          counts.set(who, (counts.get(who) ?? 0) + 1);
+        }
       }
+      assert.deepEqual([...counts.keys()].sort(), ['0/0', '0/1', '1/0', '1/1']);
+      const expected = total / 4;
+      const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+      // the value that chance exceeds once in a million times, at three degrees of freedom
+      assert.ok(chiSquare < 30.7, JSON.stringify([...counts]));
     }
-    assert.deepEqual([...counts.keys()].sort(), ['0/0', '0/1', '1/0', '1/1']);
-    const expected = total / 4;
-    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    // the value that chance exceeds once in a million times, at three degrees of freedom
-    assert.ok(chiSquare < 30.7, JSON.stringify([...counts]));
   });
 
   it('open host ports to everybody, to the pod itself and at loopback too', async (t) => {
@@ -161,6 +167,36 @@ describe('services in the kernel', { skip: SKIP }, () => {
     });
     for (const protocol of PROTOCOLS)
       assert.match(await site.ask(site.host(0), protocol, LOOPBACK, 8080), /^0\/0 saw 10\.1\.0\.1$/);
+  });
+
+  it('open host ports at one address, and each protocol by itself', async (t) => {
+    const site = await servingCluster(t, [1, 1]);
+    const pod = site.hosts[0]?.pods[0];
+    assert.ok(pod);
+    const at = (family: Family) => site.addressOfHost(0, family);
+    const portMappings = [
+      { hostPort: 8080, containerPort: 7000, protocol: 'tcp', hostIP: at(4) },
+      { hostPort: 8080, containerPort: 7000, protocol: 'tcp', hostIP: at(6) },
+      { hostPort: 8081, containerPort: 7000, protocol: 'udp', hostIP: LOOPBACK },
+      { hostPort: 8082, containerPort: 7000, protocol: 'udp' },
+    ] as const;
+    site.hosts[0]?.pods.splice(0, 1, { ...pod, attachment: { ...pod.attachment, portMappings } });
+    site.publish();
+    const [router, host] = [site.router, site.host(0)];
+    await eachAtOnce(async (family, protocol) => {
+      const ask = async (from: typeof host, to: Address, port: number) =>
+        (await site.ask(from, protocol, to, port)).split(' ')[0];
+      const [tcp, udp] = protocol === 'tcp' ? ['0/0', 'refused'] : ['refused', '0/0'];
+      for (const from of [router, host, site.pod(0, 0), site.pod(1, 0)]) {
+        assert.equal(await ask(from, at(family), 8080), tcp);
+        assert.equal(await ask(from, at(family), 8081), 'refused');
+        assert.equal(await ask(from, at(family), 8082), udp);
+      }
+      if (family === 6) return;
+      assert.equal(await ask(host, LOOPBACK, 8080), 'refused');
+      assert.equal(await ask(host, LOOPBACK, 8081), udp);
+      assert.equal(await ask(host, LOOPBACK, 8082), udp);
+    });
   });
 
   it('leave no mark on a connection', async (t) => {

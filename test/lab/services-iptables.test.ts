@@ -139,11 +139,14 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
     });
 
     await t.test('leaves no rule behind that `flatnet cleanup` would not remove', async () => {
+      const isOpen = () => lab.sh('node/node-2', 'cat /proc/sys/net/ipv4/conf/all/route_localnet') === '1\n';
+      assert.ok(isOpen());
       lab.sh('node/node-2', 'mv /etc/flatnet/agent.yaml /etc/flatnet/gone.yaml');
       lab.killAgent('node-2');
       const cleanup = `${process.execPath} ${MAIN} cleanup --config /etc/flatnet/gone.yaml`;
       await soon('the agent has ended', () => lab.succeeds('node/node-2', cleanup));
       assert.doesNotMatch(rules(lab, 'node-2') + rules(lab, 'node-2', 6), /KUBE-(SVC|SERVICES|SEP)|FLATNET/);
+      assert.ok(!isOpen(), 'nothing guards loopback addresses any more');
     });
   });
 });
