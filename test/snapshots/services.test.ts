@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SiteMap } from '../../src/verify/model/site.ts';
 import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
-import { trace } from '../../src/verify/trace.ts';
+import { type TraceOutcome, trace } from '../../src/verify/trace.ts';
 import { findSender, findTarget } from '../../src/verify/trace-endpoint.ts';
 import type { ServiceSpec } from './cluster-dump.ts';
 import { FlannelCluster, type ProxyMode } from './flannel.ts';
@@ -21,7 +21,7 @@ const SERVICES: readonly ServiceSpec[] = [
 /** p01 has asked the sticky service before, and was led to the other host. */
 const CLIENTS = new Map([['10.244.1.2:8080', ['10.244.0.3']]]);
 
-function summaryOf(proxy: ProxyMode, sender: string, target: string): readonly string[] {
+function outcomesOf(proxy: ProxyMode, sender: string, target: string): readonly TraceOutcome[] {
   const cluster = new FlannelCluster({
     proxy,
     services: SERVICES,
@@ -38,7 +38,12 @@ function summaryOf(proxy: ProxyMode, sender: string, target: string): readonly s
     ...(meant !== undefined && { meant }),
     probe: { protocol: 'tcp', sourcePort: 40000, ...(port !== undefined && { port }) },
   });
-  const lines = (outcomes ?? []).map(({ probability, verdict, at, source, destination, reply = [] }) => {
+  return outcomes ?? assert.fail('no way to begin');
+}
+
+function summaryOf(proxy: ProxyMode, sender: string, target: string): readonly string[] {
+  const outcomes = outcomesOf(proxy, sender, target);
+  const lines = outcomes.map(({ probability, verdict, at, source, destination, reply = [] }) => {
     const answers = reply.map((answer) => `${answer.verdict} from ${answer.source}`);
     return `${probability} ${verdict} at ${at}: ${source} → ${destination}, ${answers.join() || 'no answer'}`;
   });
@@ -95,4 +100,14 @@ describe('services of a snapshot that keep clients', () => {
         `0.5 delivered at pod/default/p10: 10.244.1.3:40000 → 10.244.1.2:8080, ${answer}`,
       ]);
     });
+
+  it('lead a client to either endpoint where nobody wrote down who was led where before, and say so', () => {
+    const outcomes = outcomesOf('iptables-legacy', 'pod/default/p01', 'svc/default/sticky:80');
+    assert.deepEqual(
+      new Set(outcomes.map(({ at, probability }) => `${probability} ${at}`)),
+      new Set(['null pod/default/p00', 'null pod/default/p10']),
+    );
+    for (const { hops } of outcomes)
+      assert.ok(hops.some(({ detail }) => /which nobody can tell: .*-m recent --rcheck --seconds 10800/.test(detail)));
+  });
 });

@@ -312,10 +312,11 @@ function withStep(
   rule: Rule,
   result: RuleOutcome,
 ): readonly HookStep[] {
-  const effect = result.effect ?? effectOf(result.verdict);
+  const { doubtful, flight } = result;
+  const effect = result.effect ?? effectOf(result.verdict) ?? (doubtful && 'taken not to match');
   if (effect === undefined) return before.steps;
-  const { packet } = result.flight;
-  return [...before.steps, { kind: 'rule', table, chain, rule, effect, before: before.flight.packet, after: packet }];
+  const packets = { before: before.flight.packet, after: flight.packet };
+  return [...before.steps, { kind: 'rule', table, chain, rule, effect, ...(doubtful && { doubtful }), ...packets }];
 }
 
 function effectOf(verdict: RuleVerdict): string | undefined {

@@ -27,6 +27,8 @@ export interface RuleOutcome {
   readonly verdict: RuleVerdict;
   /** What was done to the packet; absent where nothing was. */
   readonly effect?: string;
+  /** Nobody can tell whether the rule matches: this is what becomes of the packet if it does, or if it doesn't. */
+  readonly doubtful?: true;
 }
 
 const NEXT: RuleVerdict = { kind: 'next' };
@@ -36,6 +38,7 @@ interface Step {
   readonly flight: Flight;
   readonly probability: number | null;
   readonly effect?: string;
+  readonly doubtful?: true;
 }
 
 /** Evaluates a rule for a packet: one outcome, or several where that hangs on chance or nobody can tell. */
@@ -153,7 +156,7 @@ function runStatement(
         const share = both(probability, value.probability);
         if (typeof mark !== 'bigint') return { ...step, probability: share, verdict: withoutMark(mark) };
         const effect = `mark 0x${mark.toString(16)}`;
-        return { flight: { ...flight, mark: Number(mark) }, probability: share, effect };
+        return { ...step, flight: { ...flight, mark: Number(mark) }, probability: share, effect };
       });
     case 'set-ct':
       return setConnectionMark(statement, step, context);
@@ -176,8 +179,8 @@ function runStatement(
 /** It may hold or not, and nobody can tell. */
 function eitherWay(step: Step): readonly Result[] {
   return [
-    { ...step, probability: null },
-    { ...step, probability: null, verdict: NEXT },
+    { ...step, probability: null, doubtful: true },
+    { ...step, probability: null, doubtful: true, verdict: NEXT },
   ];
 }
 
@@ -338,6 +341,7 @@ function applyTarget(step: Step, end: NatEnd, target: Values, probability: numbe
       : { ...flight.packet, source: to, ...(number !== undefined && { sourcePort: number }) };
   const changed = translated(connection, end, { source: to, ...(number !== undefined && { sourcePort: number }) });
   return {
+    ...step,
     flight: { ...flight, packet, tracking: { ...flight.tracking, connection: changed } },
     probability,
     verdict: { kind: 'accept' },

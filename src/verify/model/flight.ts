@@ -40,6 +40,8 @@ export interface RuleStep {
   readonly chain: Chain;
   readonly rule: Rule;
   readonly effect: string;
+  /** Nobody can tell whether it matched. */
+  readonly doubtful?: true;
   /** The packet as the rule found it, and as it left it. */
   readonly before: Packet;
   readonly after: Packet;

@@ -49,8 +49,9 @@ function describedHook(by: HookStep, hook: string): Omit<Hop, 'host'> {
     case 'rule': {
       const text = formatStepRule(by);
       const leads = by.effect.startsWith('goto ') || by.effect.startsWith('jump ') || by.effect === 'return';
-      const passing = leads && sameTuple(by.before, by.after);
-      const said = text === '' ? by.effect : passing ? text : `${by.effect}: ${text}`;
+      const passing = leads && by.doubtful !== true && sameTuple(by.before, by.after);
+      const effect = by.doubtful ? `${by.effect}, which nobody can tell` : by.effect;
+      const said = text === '' ? effect : passing ? text : `${effect}: ${text}`;
       return { stage: `${hook}, ${formatPlace(by)}`, detail: said, ...(passing && { passing }) };
     }
     case 'policy':
