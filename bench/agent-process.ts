@@ -12,7 +12,15 @@ import { type ProcessUsage, readProcess } from './process-usage.ts';
 
 const COMPILE_CACHE = path.resolve(import.meta.dirname, '../node_modules/.cache/flatnet');
 
-export interface AgentProcessOptions {
+const TURN_RECORDER = path.join(import.meta.dirname, 'turn-recorder.ts');
+
+/** What is told of an agent besides its usage. */
+export interface AgentRecording {
+  /** Whether long turns of its event loop are; that wakes it every millisecond. */
+  readonly recordsTurns?: boolean;
+}
+
+export interface AgentProcessOptions extends AgentRecording {
   readonly kubeconfig: string;
   readonly backend: BackendName;
 }
@@ -22,9 +30,10 @@ export class AgentProcess {
   readonly #binDirectory: string;
   readonly #configurationFile: string;
   readonly #log: string;
+  readonly #turns: string;
   readonly #child: ChildProcess;
 
-  constructor(host: BenchHost, { kubeconfig, backend }: AgentProcessOptions) {
+  constructor(host: BenchHost, { kubeconfig, backend, recordsTurns = false }: AgentProcessOptions) {
     const { directory, namespace, name } = host;
     const within = (file: string) => path.join(directory, file);
     this.#binDirectory = within('cni-bin');
@@ -44,7 +53,13 @@ export class AgentProcess {
     };
     writeFileSync(within('agent.yaml'), formatYaml(configuration));
     const { command, args } = labProgram();
-    const environment = { ...labEnvironment(process.env), NODE_COMPILE_CACHE: COMPILE_CACHE };
+    this.#turns = within('turns');
+    rmSync(this.#turns, { force: true });
+    const environment = {
+      ...labEnvironment(process.env),
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...(recordsTurns && { NODE_OPTIONS: `--import ${TURN_RECORDER}`, FLATNET_BENCH_TURNS: this.#turns }),
+    };
     const log = openSync(this.#log, 'a');
     this.#child = namespace.run(() =>
       spawn(command, [...args, 'agent', '--config', within('agent.yaml')], {
@@ -77,6 +92,19 @@ export class AgentProcess {
 
   usage(): ProcessUsage {
     return readProcess(this.#child.pid ?? 0);
+  }
+
+  /** Turns of its event loop, where they are recorded: when they ended, by Date.now, and milliseconds of processor. */
+  async turns(): Promise<readonly { readonly at: number; readonly length: number }[]> {
+    rmSync(this.#turns, { force: true });
+    this.#child.kill('SIGUSR2');
+    const read = () => (existsSync(this.#turns) ? readFileSync(this.#turns, 'utf8') : '');
+    await waitUntil('the agent has told of its turns', () => read().endsWith('end\n'));
+    const lines = read().split('\n').slice(0, -2);
+    return lines.flatMap((line) => {
+      const [at = 0, length = 0] = line.split(' ').map(Number);
+      return line === '' ? [] : [{ at, length }];
+    });
   }
 
   async stop(): Promise<void> {

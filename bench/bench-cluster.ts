@@ -10,7 +10,7 @@ import type { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import type { KubeObject } from '../src/kube/object.ts';
 import { encodeSocketAddress } from '../src/probe/socket/socket-address.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../src/probe/socket/socket-calls.ts';
-import { AgentProcess } from './agent-process.ts';
+import { AgentProcess, type AgentRecording } from './agent-process.ts';
 import type { BenchHost } from './host-pair.ts';
 
 const AF_INET = 2;
@@ -51,8 +51,8 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   /** Starts the host's agent, and resolves when pods can be attached. */
-  async startAgent(host: BenchHost): Promise<AgentProcess> {
-    const agent = new AgentProcess(host, { kubeconfig: this.#kubeconfig, backend: this.#backend });
+  async startAgent(host: BenchHost, recording: AgentRecording = {}): Promise<AgentProcess> {
+    const agent = new AgentProcess(host, { kubeconfig: this.#kubeconfig, backend: this.#backend, ...recording });
     this.#agents.push(agent);
     await agent.ready();
     return agent;

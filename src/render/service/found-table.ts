@@ -34,6 +34,7 @@ const FRONT_MAPS = {
 export class FoundTable {
   readonly #found: FoundServices;
   readonly #family: Family;
+  #isConsistent = true;
   /** The classes of pools with endpoints, by their numbers. */
   readonly classes: ReadonlyMap<number, EndpointClass>;
 
@@ -60,6 +61,11 @@ export class FoundTable {
     return this.#found.elements.get(set);
   }
 
+  /** Whether nothing has been found, in a damaged table, that says of fronts which aren't there whom they let in. */
+  get isConsistent(): boolean {
+    return this.#isConsistent;
+  }
+
   *fronts(): Generator<FoundFront> {
     const sources = this.#admittedSources();
     for (const [map, shared] of Object.entries(FRONT_MAPS))
@@ -72,11 +78,14 @@ export class FoundTable {
         const front = { ...NO_FRONT, family: this.#family, protocol, port: numberIn(key, key.length - 1) };
         if (shared.kind !== 'address') yield { front: { ...front, ...shared }, mark };
         else if (address?.kind === 'address') {
-          const own = shared.reach === 'everyone' ? sources.get(literalsKey(key)) : undefined;
+          const name = shared.reach === 'everyone' ? literalsKey(key) : '';
+          const own = sources.get(name);
+          sources.delete(name);
           const { address: value } = address;
           yield { front: { ...front, ...shared, address: value, ...(own !== undefined && { sources: own }) }, mark };
         }
       }
+    if (sources.size > 0) this.#isConsistent = false;
   }
 
   *hairpins(): Generator<Address> {
@@ -111,13 +120,15 @@ export class FoundTable {
   }
 
   /** Of fronts that not every source may connect to, by their keys. */
-  #admittedSources(): ReadonlyMap<string, readonly Prefix[]> {
+  #admittedSources(): Map<string, Prefix[]> {
     const sources = new Map<string, Prefix[]>();
     for (const { key } of this.elements(SERVICE_SETS.restricted) ?? []) sources.set(literalsKey(key), []);
     const admitted = this.#found.frame.sets.find(({ name }) => name === SERVICE_SETS.admitted)?.elements ?? [];
     for (const { key } of admitted) {
       const source = prefixIn(key.at(-1));
-      if (source !== undefined) sources.get(literalsKey(key.slice(0, -1)))?.push(source);
+      const own = sources.get(literalsKey(key.slice(0, -1)));
+      if (source === undefined || own === undefined) this.#isConsistent = false;
+      else own.push(source);
     }
     return sources;
   }

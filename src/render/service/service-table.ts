@@ -43,6 +43,7 @@ export class ServiceTable {
   #frameFacts: FrameFacts | undefined;
   /** Whether something of a table that was there before us may still be nobody's. */
   #adopting = false;
+  #isConsistent = true;
 
   constructor(family: Family) {
     this.#family = family;
@@ -61,12 +62,14 @@ export class ServiceTable {
       if (++count % TURN === 0) yield;
     }
     this.#pools.reserveRest();
+    this.#isConsistent = table.isConsistent;
     for (const address of table.hairpins()) this.#hairpins.adopt(address);
   }
 
   /** Whether the way from the adopted table is one of elements alone, so that it can be gone piece by piece. */
   keepsRules(surroundings: ServiceSurroundings): boolean {
     if (this.#frame === undefined) return true;
+    if (!this.#isConsistent) return false;
     const after = this.#makeFrame(surroundings);
     return after !== undefined && diffTables([this.#frame], [after]).every(({ kind }) => ELEMENT_CHANGES.has(kind));
   }

@@ -183,11 +183,14 @@ describe('ServiceTables', () => {
         for (const event of after) cluster.follow(event);
         const next = new ServiceTables();
         next.adopt(kernel.map(foundServices));
-        if (!next.keepsRules(SURROUNDINGS)) return;
-        for (const key of [...cluster.services.keys()].sort())
-          kernel = changedTables(kernel, next.change([[key, cluster.plan(key)]], SURROUNDINGS).tables);
+        const piecewise = next.keepsRules(SURROUNDINGS);
+        for (const key of [...cluster.services.keys()].sort()) {
+          const { tables } = next.change([[key, cluster.plan(key)]], SURROUNDINGS);
+          if (piecewise) kernel = changedTables(kernel, tables);
+        }
         next.change([], SURROUNDINGS);
-        kernel = changedTables(kernel, next.finishAdoption().tables);
+        const { tables } = next.finishAdoption();
+        kernel = changedTables(kernel, piecewise ? tables : diffTables(kernel, next.tables));
         assert.deepEqual(byFamily(kernel).map(canonicalTable), byFamily(next.tables).map(canonicalTable));
         assert.deepEqual(byFamily(kernel).map(meaningOf), byFamily(renderServices(cluster.whole)).map(meaningOf));
       }),

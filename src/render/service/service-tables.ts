@@ -3,6 +3,7 @@ import { FAMILIES } from '../../address/family.ts';
 import type { SysctlSetting } from '../../host/owned-state.ts';
 import type { Table } from '../../netfilter/node.ts';
 import type { TableChange } from '../../netfilter/table-change.ts';
+import { isSamePlannedService } from '../../plan/service/same-planned-service.ts';
 import type { PlannedService, ServicePlan, ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import type { FoundServices } from './found-services.ts';
 import { type ServiceChange, ServiceTable } from './service-table.ts';
@@ -89,7 +90,7 @@ export class ServiceTables {
     const services: ServiceChange[] = [];
     for (const [key, after] of changed) {
       const before = this.#services.get(key);
-      if (isDeepStrictEqual(before, after)) continue;
+      if (isSamePlannedService(before, after)) continue;
       services.push({ key, before, after });
       if (after === undefined) this.#services.delete(key);
       else this.#services.set(key, after);
