@@ -5,7 +5,7 @@ import { parseIpsetSave } from '../../netfilter/ipset/parse-ipset-save.ts';
 import { translateIptablesSave } from '../../netfilter/iptables/translate/translate-ruleset.ts';
 import { parseNftJson } from '../../netfilter/nft-json/parse-ruleset.ts';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
-import type { Rule, Ruleset, Table } from '../../netfilter/node.ts';
+import type { Chain, Rule, Ruleset, Table } from '../../netfilter/node.ts';
 import type { Unknown } from '../network-state.ts';
 import { iptablesListings } from './iptables-listing.ts';
 
@@ -36,9 +36,42 @@ export function parseRulesets(dumps: RulesetDumps): ParsedRuleset {
     const name = family === 4 ? 'iptables-save.txt' : 'ip6tables-save.txt';
     const text = family === 4 ? dumps.iptables : dumps.ip6tables;
     if (text === undefined) unknown.push({ what: `iptables rules (IPv${family})`, why: `${name} is missing` });
-    else for (const table of parseIptables(name, text, family, sets, listed, unknown)) tables.set(keyOf(table), table);
+    else
+      for (const table of parseIptables(name, text, family, sets, listed, unknown))
+        tables.set(keyOf(table), withForeignChains(table, tables.get(keyOf(table))));
   }
   return { ruleset: { tables: [...tables.values()] }, unknown };
+}
+
+/**
+ * A table as iptables says it, with what it can't say: chains that others put into a table of its name stand in nft's listing alone,
+ * and in their place iptables-save invents empty ones that accept (`contains incompatible base-chains`).
+ */
+function withForeignChains(table: Table, listed: Table | undefined): Table {
+  if (listed === undefined) return table;
+  const others = new Map(listed.chains.map((chain) => [chain.name, chain]));
+  const chains = table.chains.map((chain) => {
+    const other = others.get(chain.name);
+    return other !== undefined && (other.rules.length > chain.rules.length || !sameBase(other, chain)) ? other : chain;
+  });
+  const [named, sets, maps] = [table.chains, table.sets, table.maps].map(
+    (items) => new Set(items.map(({ name }) => name)),
+  );
+  return {
+    ...table,
+    sets: [...table.sets, ...listed.sets.filter(({ name }) => sets?.has(name) !== true)],
+    maps: [...table.maps, ...listed.maps.filter(({ name }) => maps?.has(name) !== true)],
+    chains: [...chains, ...listed.chains.filter(({ name }) => named?.has(name) !== true)],
+  };
+}
+
+function sameBase({ base: one }: Chain, { base: other }: Chain): boolean {
+  return (
+    one?.hook === other?.hook &&
+    one?.type === other?.type &&
+    one?.priority === other?.priority &&
+    one?.policy === other?.policy
+  );
 }
 
 function keyOf({ family, name }: Pick<Table, 'family' | 'name'>): string {

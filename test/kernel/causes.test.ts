@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
+import { verifyHosts } from '../../src/verify/verify-hosts.ts';
+import { configure, runIn } from '../namespace.ts';
+import { NFT_MISSING } from './nft-program.ts';
+import { missing } from './planned-cluster.ts';
+import { loadRules, setSysctls } from './planned-network.ts';
+import { collected, pingsOnce, type SmallNetwork, smallNetwork } from './small-network.ts';
+
+const MISSING = missing(['busybox', 'bridge', 'tc', 'sysctl']) || NFT_MISSING;
+
+interface Culprit {
+  readonly name: string;
+  readonly path?: 'vxlan';
+  /** Programs without which it can't be planted. */
+  readonly needs?: readonly string[];
+  readonly plant: (network: SmallNetwork) => void;
+  /** What really happens to a packet from pod to pod. */
+  readonly really?: 'lost' | 'translated' | 'well';
+  readonly cause: RegExp;
+  readonly responsible: RegExp;
+  readonly remedy: RegExp;
+}
+
+const base = (name: string, hook: string, rest: string, type = 'filter', priority = '0') =>
+  `table ip ${name} { chain ${hook} { type ${type} hook ${hook} priority ${priority}; ${rest} }; }`;
+
+const CULPRITS: readonly Culprit[] = [
+  {
+    name: 'ranges of hosts that overlap',
+    plant({ a, b }) {
+      for (const { namespace } of [a, b]) configure(namespace, ['link set cni0 down', 'address flush dev cni0']);
+      configure(a.namespace, ['address add 10.244.0.1/16 dev cni0', 'link set cni0 up', 'route flush 10.244.1.0/24']);
+      configure(b.namespace, ['address add 10.244.1.1/16 dev cni0', 'link set cni0 up', 'route flush 10.244.0.0/24']);
+    },
+    cause: /^several hosts have the same range, 10\.244\.0\.0\/16$/,
+    responsible: /^10\.244\.0\.0\/16 on cni0 of node\/a, 10\.244\.0\.0\/16 on cni0 of node\/b$/,
+    remedy: /range of its own/,
+  },
+  {
+    name: 'a policy of FORWARD that drops',
+    plant: ({ b }) => loadRules(b.namespace, base('filter', 'forward', 'policy drop;')),
+    cause: /^the policy of forward is to drop forwarded packets$/,
+    responsible: /^node\/b: table ip filter, chain forward: policy drop$/,
+    remedy: /-s 10\.244\.0\.0\/24 -d 10\.244\.1\.0\/24/,
+  },
+  {
+    name: 'a rule that rejects',
+    plant: ({ a }) => loadRules(a.namespace, base('own', 'forward', 'ip daddr 10.244.1.0/24 reject;')),
+    cause: /^a rule rejects forwarded packets$/,
+    responsible: /^node\/a: table ip own, chain forward: ip daddr 10\.244\.1\.0\/24 reject/,
+    remedy: /^nft insert rule ip own forward /,
+  },
+  {
+    name: 'masquerade of pods',
+    really: 'translated',
+    plant: ({ a }) =>
+      loadRules(
+        a.namespace,
+        base('nat', 'postrouting', 'ip saddr 10.244.0.0/24 oifname != "docker0" masquerade;', 'nat', '100'),
+      ),
+    cause: /^Docker masquerades packets of pods to pods$/,
+    responsible:
+      /^node\/a: table ip nat, chain postrouting: ip saddr 10\.244\.0\.0\/24 oifname != "docker0" masquerade$/,
+    remedy: /"ip-masq": false/,
+  },
+  {
+    name: "flannel's last rule, for what a node says",
+    path: 'vxlan',
+    really: 'well',
+    plant: ({ a }) =>
+      loadRules(
+        a.namespace,
+        base('nat', 'postrouting', 'ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/16 masquerade;', 'nat', '100'),
+      ),
+    cause: /^flannel's last rule of POSTROUTING masquerades packets of nodes to pods$/,
+    responsible:
+      /^node\/a: table ip nat, chain postrouting: ip saddr != 10\.244\.0\.0\/16 ip daddr 10\.244\.0\.0\/16 masquerade$/,
+    remedy: /without --ip-masq/,
+  },
+  {
+    name: 'forwarding that is off',
+    plant: ({ b }) => setSysctls(b.namespace, { 'net.ipv4.ip_forward': '0' }),
+    cause: /^a host does not forward packets$/,
+    responsible: /^node\/b: net\.ipv4\.conf\.(?:eth0|cni0)\.forwarding is 0$/,
+    remedy: /^sysctl -w net\.ipv4\.ip_forward=1 on node\/b/,
+  },
+  {
+    name: 'strict rp_filter',
+    plant({ b }) {
+      setSysctls(b.namespace, { 'net.ipv4.conf.eth0.rp_filter': '1' });
+      configure(b.namespace, ['route replace 10.244.0.0/24 dev cni0']);
+    },
+    cause: /^strict rp_filter/,
+    responsible: /^node\/b: net\.ipv4\.conf\.eth0\.rp_filter is 1, .* the way back to their source is cni0$/,
+    remedy: /rp_filter=2/,
+  },
+  {
+    name: 'a missing route',
+    plant: ({ a }) => configure(a.namespace, ['route delete 10.244.1.0/24']),
+    cause: /^a route to another host's pods is missing$/,
+    responsible: /^node\/a: no route to 10\.244\.1\.0\/24$/,
+    remedy: /^ip route add 10\.244\.1\.0\/24 via 192\.0\.2\.2 on node\/a$/,
+  },
+  {
+    name: 'a route onto a link where nobody has the address',
+    plant: ({ a }) => configure(a.namespace, ['route replace 10.244.1.0/24 dev cni0']),
+    cause: /^nobody on a link answers for the receiver$/,
+    responsible: /^node\/a: 10\.244\.1\.2 on cni0, by node\/a: route 10\.244\.1\.0\/24 dev cni0$/,
+    remedy: /./,
+  },
+  {
+    name: 'a neighbour entry of a tunnel that is missing',
+    path: 'vxlan',
+    plant: ({ a }) => configure(a.namespace, ['neigh delete 10.244.1.0 dev flannel.1']),
+    cause: /^a neighbour entry of a tunnel is missing$/,
+    responsible: /^node\/a: flannel\.1 has no neighbour entry for 10\.244\.1\.0$/,
+    remedy: /^ip neighbour replace 10\.244\.1\.0 lladdr 02:00:00:00:ff:01 dev flannel\.1 nud permanent on node\/a$/,
+  },
+  {
+    name: 'a forwarding entry of a tunnel that is missing',
+    path: 'vxlan',
+    plant: ({ a }) => runIn(a.namespace, 'bridge', 'fdb', 'del', '02:00:00:00:ff:01', 'dev', 'flannel.1'),
+    cause: /^a forwarding entry of a tunnel is missing$/,
+    responsible: /^node\/a: flannel\.1 has no forwarding entry for 02:00:00:00:ff:01$/,
+    remedy: /^bridge fdb replace 02:00:00:00:ff:01 dev flannel\.1 dst 192\.0\.2\.2 on node\/a$/,
+  },
+  {
+    name: 'a tunnel device that was made anew',
+    path: 'vxlan',
+    plant: ({ b }) => configure(b.namespace, ['link set flannel.1 address 02:00:00:00:ff:77']),
+    cause: /^a neighbour entry of a tunnel is stale/,
+    responsible:
+      /^node\/a: neighbour 10\.244\.1\.0 lladdr 02:00:00:00:ff:01 dev flannel\.1; node\/b is 02:00:00:00:ff:77$/,
+    remedy: /bridge fdb replace 02:00:00:00:ff:77 dev flannel\.1 dst 192\.0\.2\.2/,
+  },
+  {
+    name: 'a bridge that another plugin left over',
+    plant: ({ b }) =>
+      configure(b.namespace, ['link add cbr0 type bridge', 'link set cbr0 up', 'route add 10.244.1.0/25 dev cbr0']),
+    cause: /^two networks of pods on one host/,
+    responsible: /^node\/b: pod\/default\/b hangs on cni0, and its address is led to cbr0; there are cni0 .* and cbr0/,
+    remedy: /ip link delete cbr0/,
+  },
+  {
+    name: "another host's address inside a range",
+    plant({ a, b }) {
+      configure(b.namespace, ['address add 10.244.0.77/32 dev eth0']);
+      configure(a.namespace, ['address add 10.244.1.77/32 dev eth0']);
+    },
+    really: 'well',
+    cause: /^a range of containers, 10\.244\.[01]\.0\/24, holds the address of a host$/,
+    responsible: /^10\.244\.[01]\.77 of node\/[ab]; 10\.244\.[01]\.0\/24 on cni0 of node\/[ab]$/,
+    remedy: /a range that no host is in/,
+  },
+  {
+    name: 'legacy and nft iptables that disagree',
+    needs: ['iptables-legacy', 'iptables-nft'],
+    plant({ b }) {
+      runIn(b.namespace, 'iptables-nft', '-A', 'FORWARD', '-s', '10.244.0.0/16', '-j', 'ACCEPT');
+      runIn(b.namespace, 'iptables-legacy', '-A', 'FORWARD', '-s', '192.0.2.0/24', '-j', 'ACCEPT');
+      runIn(b.namespace, 'iptables-legacy', '-P', 'FORWARD', 'DROP');
+    },
+    cause: /^rules in legacy and nft iptables disagree: the legacy ones drop what the nft ones let pass$/,
+    responsible: /^node\/b: table ip iptables-legacy\/filter, chain FORWARD: policy drop$/,
+    remedy: /update-alternatives/,
+  },
+  {
+    name: "a tunnel's MTU that forgets its headers",
+    path: 'vxlan',
+    really: 'well',
+    // the kernel refuses the tunnel a larger one, and lets the device under it shrink
+    plant: ({ a }) => configure(a.namespace, ['link set eth0 mtu 1400']),
+    cause: /^the MTU is too large for the overlay/,
+    responsible: /^node\/a: flannel\.1 has 1450, eth0 under it 1400$/,
+    remedy: /mtu 1350/,
+  },
+  {
+    name: "a pod's pair that is down",
+    plant: ({ b }) => configure(b.namespace, ['link set veth0 down']),
+    cause: /^nobody on a link answers for the receiver$/,
+    responsible: /^node\/b: 10\.244\.1\.2 on cni0/,
+    remedy: /10\.244\.1\.2/,
+  },
+];
+
+/** Whether pod a's packets come to pod b under another source. */
+function isTranslated({ a, b }: SmallNetwork): boolean {
+  loadRules(b.pod, base('probe', 'input', `ip saddr != ${a.podAddress} drop;`));
+  const arrives = pingsOnce(a.pod, b.podAddress);
+  runIn(b.pod, 'nft', 'delete', 'table', 'ip', 'probe');
+  return !arrives;
+}
+
+describe('a small network with one thing wrong', { skip: MISSING }, () => {
+  it('is well without it', async (t) => {
+    for (const path of ['host-gw', 'vxlan'] as const) {
+      const network = await smallNetwork(t, path);
+      const { verdict, notes } = verifyHosts(readSnapshot(collected(network)).hosts);
+      assert.deepEqual([verdict, isTranslated(network)], ['holds', false], path);
+      assert.deepEqual(
+        notes?.map(({ what }) => what) ?? [],
+        path === 'vxlan' ? [/^pods may send longer/.exec(notes?.[0]?.what ?? '')?.input] : [],
+      );
+    }
+  });
+
+  for (const { name, path = 'host-gw', needs = [], plant, really = 'lost', ...expected } of CULPRITS)
+    it(`names ${name}`, { skip: missing(needs) }, async (t) => {
+      const network = await smallNetwork(t, path);
+      plant(network);
+      if (really === 'translated') assert.ok(isTranslated(network), 'the kernel translates');
+      else assert.equal(pingsOnce(network.a.pod, network.b.podAddress), really === 'well', 'what the kernel does');
+      const report = verifyHosts(readSnapshot(collected(network)).hosts);
+      const told = [
+        ...report.rules.flatMap((rule) => rule.violations),
+        ...(report.notes ?? []).map(({ what, where, remedy }) => ({ cause: what, responsible: where, remedy })),
+      ];
+      const found = told.some(
+        ({ cause, responsible = '', remedy = '' }) =>
+          expected.cause.test(cause) && expected.responsible.test(responsible) && expected.remedy.test(remedy),
+      );
+      if (really === 'lost') assert.equal(report.verdict, 'violated');
+      assert.ok(
+        found,
+        told.map(({ cause, responsible, remedy }) => `${cause}\n  ${responsible}\n  ${remedy}`).join('\n'),
+      );
+    });
+});
