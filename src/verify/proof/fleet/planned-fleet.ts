@@ -1,6 +1,6 @@
 /** For tests and figures: fleets of any size as their plans make them. */
 import { addToAddress, parseAddress } from '../../../address/address.ts';
-import type { Family } from '../../../address/family.ts';
+import { FAMILY_BITS, type Family } from '../../../address/family.ts';
 import { parsePrefix, subPrefix } from '../../../address/prefix.ts';
 import type { BackendName } from '../../../cluster/cluster-configuration.ts';
 import type { HostState } from '../../../host/network-state.ts';
@@ -28,7 +28,7 @@ export interface FleetShape {
 
 /** Room for 65,536 nodes. */
 const POD_RANGES = { 4: parsePrefix('10.0.0.0/8'), 6: parsePrefix('fd00:10::/32') } as const;
-const NODE_PREFIX_LENGTH = { 4: 24, 6: 64 } as const;
+const POD_PREFIX_LENGTH = { 4: 24, 6: 64 } as const;
 const NODE_RANGES = { 4: parseAddress('172.16.0.1'), 6: parseAddress('fd00:16::1') } as const;
 
 /** Hosts `node-0`, `node-1` and so on, each planned anew at each look. */
@@ -37,15 +37,19 @@ export function plannedFleet({ hosts: size, pods, families, backend, onSubnet = 
     ...clusterConfiguration(backend, families),
     clusterPrefixes: families.map((family) => POD_RANGES[family]),
   };
+  const hostBits = { 4: Math.max(8, Math.ceil(Math.log2(onSubnet + 2))), 6: 64 } as const;
   const hosts = Array.from({ length: size }, (_, number): PlannedHost => {
     const subnet = Math.floor(number / onSubnet);
     const { node, facts } = plannedHost({ number: 0, subnet: 0, families, backend });
-    const offset = (family: Family) => (BigInt(subnet) << (family === 4 ? 8n : 64n)) + BigInt(number % onSubnet);
+    const offset = (family: Family) => (BigInt(subnet) << BigInt(hostBits[family])) + BigInt(number % onSubnet);
     const addresses = families.map((family) => addToAddress(NODE_RANGES[family], offset(family)));
-    const podPrefixes = families.map((family) => subPrefix(POD_RANGES[family], NODE_PREFIX_LENGTH[family], number));
+    const podPrefixes = families.map((family) => subPrefix(POD_RANGES[family], POD_PREFIX_LENGTH[family], number));
     const uplinks = facts.uplinks.map((uplink) => ({
       ...uplink,
-      addresses: addresses.map((address) => ({ address, length: NODE_PREFIX_LENGTH[address.family] })),
+      addresses: addresses.map((address) => {
+        const { family } = address;
+        return { address, length: FAMILY_BITS[family] - hostBits[family] };
+      }),
     }));
     return {
       node: { ...node, name: `node-${number}`, addresses, podPrefixes },
