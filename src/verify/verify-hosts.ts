@@ -6,6 +6,8 @@ import { explainBreach } from './cause/explain-breach.ts';
 import { findNotes } from './cause/find-notes.ts';
 import type { DeclaredPath } from './declared-path.ts';
 import { type FabricRoute, SiteMap } from './model/site.ts';
+import { fleetOf } from './proof/fleet/fleet.ts';
+import { proveFleet } from './proof/fleet/prove-fleet.ts';
 import { proveRules } from './proof/prove-rules.ts';
 import { provePath } from './prove-path.ts';
 import { type Note, reportOf, type VerifyReport } from './report.ts';
@@ -22,9 +24,15 @@ export interface VerifyHostsOptions {
   readonly policies?: readonly NetworkPolicy[];
 }
 
+/** From so many on it pays to ask of hosts that are alike but once. */
+const MANY_HOSTS = 16;
+
 /** Proves the three rules for hosts whose state is known, with causes and remedies, and notes what else is wrong with them. */
 export function verifyHosts(hosts: readonly HostState[], options: VerifyHostsOptions = {}): VerifyReport {
-  const proof = proveRules(hosts, { ...options, explain: explainBreach });
+  const proof =
+    hosts.length < MANY_HOSTS
+      ? proveRules(hosts, { ...options, explain: explainBreach })
+      : proveFleet(fleetOf(hosts, options), { explain: explainBreach });
   const map = new SiteMap(hosts, options.fabric);
   const report = reportOf(
     proof.rules,

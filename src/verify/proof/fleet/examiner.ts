@@ -39,8 +39,7 @@ export class Examiner {
       if (this.#map === undefined) throw new RangeError('no packet was walked yet');
       return explain(evidence, this.#map);
     });
-    for (const { unknown } of view.sketches)
-      for (const fact of unknown) for (const rule of RULE_NAMES) this.tally.addUnknown(rule, fact);
+    for (const fact of view.unknown) for (const rule of RULE_NAMES) this.tally.addUnknown(rule, fact);
   }
 
   /** Asks about all packets from one to another that stand for a number of pairs like them. */
@@ -68,8 +67,8 @@ export class Examiner {
       const names = new Set(sketches.map(({ name }) => name));
       const fabric = (fleet.fabric ?? []).filter(({ host }) => names.has(host));
       const hosts = sketches.map(({ place }) => fleet.host(place));
-      const { cluster } = fleet;
-      this.#last = { key, scene: proofScene(hosts, { fabric, ...(cluster !== undefined && { cluster }) }) };
+      const { size: _, host: __, ...rest } = fleet;
+      this.#last = { key, scene: proofScene(hosts, { ...rest, fabric }) };
     }
     this.#map = this.#last.scene.map;
     return this.#last.scene;

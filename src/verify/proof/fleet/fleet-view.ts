@@ -1,6 +1,8 @@
 import { type Address, formatAddress } from '../../../address/address.ts';
 import { FAMILIES } from '../../../address/family.ts';
+import type { UnknownFact } from '../../report.ts';
 import type { Fleet } from './fleet.ts';
+import { FleetTerms } from './fleet-terms.ts';
 import { type HostSketch, rootNameOf, sketchHost } from './host-sketch.ts';
 import { type Probe, ProbeRegister } from './probe.ts';
 import { TARGET_KINDS, TargetIndex, type TargetKind } from './target-index.ts';
@@ -19,6 +21,8 @@ export class FleetView {
   readonly fleet: Fleet;
   readonly sketches: readonly HostSketch[];
   readonly targets = new TargetIndex();
+  /** Who should be judged and can't be. */
+  readonly unknown: readonly UnknownFact[];
   readonly groups: readonly HostGroup[];
   readonly #register = new ProbeRegister();
   readonly #numbers = new Map<object, number>();
@@ -26,10 +30,13 @@ export class FleetView {
 
   constructor(fleet: Fleet) {
     this.fleet = fleet;
+    const terms = new FleetTerms(fleet);
     const intern = (text: string) => this.intern(text);
     this.sketches = Array.from({ length: fleet.size }, (_, place) =>
-      sketchHost(place, fleet.host(place), fleet, this.#register, intern),
+      sketchHost(place, fleet.host(place), terms, this.#register, intern),
     );
+    const names = new Set(this.sketches.map(({ name }) => name));
+    this.unknown = [...this.sketches.flatMap(({ unknown }) => unknown), ...terms.absent(names)];
     for (const { place, roots, pods } of this.sketches) {
       for (const address of roots) this.targets.add('root', address, place);
       for (const pod of pods) for (const address of pod.addresses) this.targets.add('pod', address, place);

@@ -1,5 +1,7 @@
 import type { ClusterState } from '../../../cluster/cluster-state.ts';
 import type { HostState } from '../../../host/network-state.ts';
+import type { NetworkPolicy } from '../../../kube/objects/network-policy.ts';
+import type { AskedPort } from '../../asked-port.ts';
 import type { FabricRoute } from '../../model/site.ts';
 
 /** Many hosts, none of which need be there before somebody looks at it: planned ones are made at each look. */
@@ -11,10 +13,14 @@ export interface Fleet {
   readonly fabric?: readonly FabricRoute[];
   /** What the cluster's API says; without it the namespaces tell who is a pod, and uplinks a node's addresses. */
   readonly cluster?: ClusterState;
+  /** Ports of hosts that are led elsewhere since somebody asked for it. */
+  readonly askedPorts?: readonly AskedPort[];
+  /** Network policies: what they may forbid is no breach. */
+  readonly policies?: readonly NetworkPolicy[];
 }
 
 /** Hosts whose states are there already. */
-export function fleetOf(hosts: readonly HostState[], rest: Pick<Fleet, 'fabric' | 'cluster'> = {}): Fleet {
+export function fleetOf(hosts: readonly HostState[], rest: Omit<Fleet, 'size' | 'host'> = {}): Fleet {
   return {
     size: hosts.length,
     host(place) {

@@ -3,7 +3,7 @@ import type { Family } from '../../../address/family.ts';
 import type { Mac } from '../../../address/mac.ts';
 import type { HostState } from '../../../host/network-state.ts';
 import type { UnknownFact } from '../../report.ts';
-import type { Fleet } from './fleet.ts';
+import type { FleetTerms } from './fleet-terms.ts';
 import { FormWriter } from './form-writer.ts';
 import { describePod, describeRoot } from './host-form.ts';
 import { type OutsideTables, outsideTables } from './outside-tables.ts';
@@ -51,13 +51,14 @@ export type Intern = (text: string) => number;
 export function sketchHost(
   place: number,
   host: HostState,
-  fleet: Fleet,
+  terms: FleetTerms,
   register: ProbeRegister,
   intern: Intern,
 ): HostSketch {
-  const own = new OwnNames(host, fleet);
+  const own = new OwnNames(host, terms.clusterOf(host));
   const writer = new FormWriter(own, register);
-  const form = describeRoot(writer);
+  const wishes = `ports ${terms.portsAt(own.roots)} policies ${terms.policyPrefixes.map((one) => writer.prefix(one)).join()}`;
+  const form = `${describeRoot(writer)}\n${wishes}`;
   const forms = own.pods.map((pod) => describePod(writer, pod));
   const pods = own.pods.map((pod, index): PodSketch => {
     const asked = writer.probes.map(({ family, addresses }) =>
@@ -68,7 +69,9 @@ export function sketchHost(
     return {
       position: own.map.sites.indexOf(pod.site),
       addresses: pod.addresses,
-      form: intern(`${forms[index]}\nasked ${asked.join(' ')}\nnamed ${named.join('')}`),
+      form: intern(
+        `${forms[index]}\nports ${terms.portsAt(pod.addresses)} ${terms.labelsOf(pod.site)}\nasked ${asked.join(' ')}\nnamed ${named.join('')}`,
+      ),
     };
   });
   const rootBits = writer.probes.map(({ family, addresses }) =>

@@ -1,10 +1,10 @@
 import { type Address, addressKey } from '../../../address/address.ts';
 import type { Mac } from '../../../address/mac.ts';
+import type { ClusterState } from '../../../cluster/cluster-state.ts';
 import type { HostState } from '../../../host/network-state.ts';
 import { deviceOfSysctl } from '../../../host/sysctl-key.ts';
 import { type Port, type Site, SiteMap } from '../../model/site.ts';
 import { findParticipants, type Participant } from '../participant.ts';
-import type { Fleet } from './fleet.ts';
 
 /** A pod of a host, and where it is joined to the host's own namespace. */
 export interface OwnPod {
@@ -36,7 +36,8 @@ export class OwnNames {
   /** The settings of the host's own namespace by the device that they are of. */
   readonly settings: ReadonlyMap<string | undefined, readonly (readonly [key: string, value: string])[]>;
 
-  constructor(host: HostState, { cluster }: Pick<Fleet, 'cluster'>) {
+  /** @param cluster what is known of this host alone */
+  constructor(host: HostState, cluster: ClusterState | undefined) {
     this.map = new SiteMap([host]);
     const root = this.map.sites.find(({ isRoot }) => isRoot);
     if (root === undefined) throw new RangeError(`host ${host.name} has no namespace of its own`);

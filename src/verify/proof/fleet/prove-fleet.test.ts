@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { ClusterPod, ClusterState } from '../../../cluster/cluster-state.ts';
+import type { HostState, NetworkState } from '../../../host/network-state.ts';
 import type { VerifyReport } from '../../report.ts';
 import { arbitraryFaults } from '../arbitrary.ts';
 import { plannedCluster } from '../planned-hosts.ts';
@@ -19,6 +21,30 @@ function tellingOf({ rules }: VerifyReport): object {
   }));
 }
 
+/** What the API of a cluster of such hosts says, with one node more than there are hosts, and a pod on it. */
+function clusterOf(hosts: readonly HostState[]): ClusterState {
+  const none = { annotations: {}, labels: {} };
+  const addressesOf = ({ addresses }: NetworkState) =>
+    addresses.filter(({ device }) => device === 'eth0').map(({ address }) => address);
+  const nodes = hosts.map(({ name, root }) => {
+    return [name, { name, addresses: addressesOf(root), podPrefixes: [], ready: true, ...none }] as const;
+  });
+  const pods = hosts.flatMap(({ name: node, namespaces }) =>
+    namespaces.flatMap(({ pod, state }): readonly ClusterPod[] =>
+      pod === undefined
+        ? []
+        : [{ ...pod, node, uid: '', addresses: addressesOf(state), hostNetwork: false, phase: 'Running', ...none }],
+    ),
+  );
+  const lost: ClusterPod[] = pods.slice(0, 1).map((pod) => ({ ...pod, name: 'lost', node: 'lost' }));
+  return {
+    nodes: new Map([...nodes, ['lost', { name: 'lost', addresses: [], podPrefixes: [], ready: true, ...none }]]),
+    pods: new Map([...pods, ...lost].map((pod) => [`${pod.namespace}/${pod.name}`, pod])),
+    services: new Map(),
+    endpoints: new Map(),
+  };
+}
+
 describe('proveFleet', () => {
   it('tells of clusters with any faults what is told when each pair is asked about', () => {
     fc.assert(
@@ -27,6 +53,31 @@ describe('proveFleet', () => {
         assert.deepEqual(fleet, tellingOf(proveRules(hosts, { fabric })));
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('asks about those whom the API knows, and leaves out what was asked for', () => {
+    fc.assert(
+      fc.property(arbitraryFaults, ({ hosts, fabric }) => {
+        const cluster = clusterOf(hosts);
+        const [address] = hosts[0]?.root.addresses.filter(({ device }) => device === 'eth0') ?? [];
+        const askedPorts = [{ protocol: 'tcp', port: 8080, addresses: address ? [address.address] : [] }] as const;
+        const policies = [
+          {
+            apiVersion: 'networking.k8s.io/v1',
+            kind: 'NetworkPolicy',
+            metadata: { namespace: 'node-1', name: 'some' },
+            spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: '10.244.0.0/24' } }] }] },
+          },
+        ];
+        const options = { fabric, cluster, askedPorts, policies };
+        const [fleet, rules] = [proveFleet(fleetOf(hosts, options)), proveRules(hosts, options)];
+        assert.deepEqual(tellingOf(fleet), tellingOf(rules));
+        const missed = ({ rules: [rule] }: VerifyReport) =>
+          rule?.unknown.filter(({ what }) => what.endsWith('was collected')).map(({ host }) => host);
+        assert.deepEqual(missed(fleet), missed(rules));
+      }),
+      { numRuns: 40 },
     );
   });
 
