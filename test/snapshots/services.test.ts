@@ -111,3 +111,27 @@ describe('services of a snapshot that keep clients', () => {
       assert.ok(hops.some(({ detail }) => /which nobody can tell: .*-m recent --rcheck --seconds 10800/.test(detail)));
   });
 });
+
+describe('firewalld on a host', () => {
+  it('lets through what is translated, and answers, and nothing else', () => {
+    const cluster = new FlannelCluster({ proxy: 'iptables-nft', masquerade: 'ip-masq-agent', services: SERVICES });
+    const rules = cluster.rulesOf(0);
+    rules.remove('filter', '-j FLANNEL-FWD').remove('filter', '-j KUBE-FORWARD');
+    rules.add(
+      'filter',
+      'FORWARD -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT',
+      'FORWARD -j REJECT --reject-with icmp-host-prohibited',
+    );
+    const { hosts, cluster: state } = readSnapshot(cluster.files());
+    const map = new SiteMap(hosts);
+    const verdicts = (target: string) => {
+      const from = findSender('pod/default/p00', map);
+      const { address: to, port = 80, meant } = findTarget(target, from, map, state);
+      const probe = { protocol: 'tcp' as const, port };
+      const outcomes = trace(map, { from, to, ...(meant !== undefined && { meant }), probe }) ?? [];
+      return new Set(outcomes.map(({ verdict }) => verdict));
+    };
+    assert.deepEqual(verdicts('svc/default/web:80'), new Set(['delivered']));
+    assert.deepEqual(verdicts('pod/default/p10:8080'), new Set(['rejected']));
+  });
+});

@@ -110,9 +110,10 @@ function icmpType(version: 'icmp' | 'icmpv6'): OptionTranslation {
   };
 }
 
-/**
- * States of conntrack, and the two that are translations and so of its status. Of both together, none can be asked for, but not any.
- */
+/** Packets in these states have no connection, and so no status. */
+const WITHOUT_CONNECTION = 1 | 64;
+
+/** States of conntrack, and the two that are translations and so of its status. */
 const connectionState: OptionTranslation = ({ values: [text = ''], negated }) => {
   const bits = { state: 0, status: 0 };
   for (const name of text.toLowerCase().split(',')) {
@@ -124,7 +125,10 @@ const connectionState: OptionTranslation = ({ values: [text = ''], negated }) =>
   }
   const asked = (['state', 'status'] as const).filter((key) => bits[key] !== 0);
   if (negated) return asked.map((key) => match(masked(ct(key), bits[key]), '==', constant(0)));
-  return asked.length > 1 ? undefined : asked.map((key) => match(ct(key), 'in', constant(bits[key])));
+  if (asked.length < 2) return asked.map((key) => match(ct(key), 'in', constant(bits[key])));
+  if ((bits.state & WITHOUT_CONNECTION) !== 0) return undefined;
+  const [left, right] = [masked(ct('state'), bits.state), masked(ct('status'), bits.status)];
+  return [match({ kind: 'binary', operator: '|', left, right }, '!=', constant(0))];
 };
 
 const connectionStatus: OptionTranslation = ({ values: [text = ''], negated }) => {

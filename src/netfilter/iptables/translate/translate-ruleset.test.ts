@@ -89,6 +89,10 @@ describe('translateIptables', () => {
       ['-m recent --set --name AFFINITY --mask 255.255.255.255 --rsource -j ACCEPT', 'accept'],
       ['! -p tcp -m state --state NEW -j DROP', 'meta l4proto != tcp ct state new drop'],
       ['-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP', 'ct state & 0x6 == 0 ct status & 0x20 == 0 drop'],
+      [
+        '-m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT',
+        '(ct state & 0x6) | (ct status & 0x20) != 0 accept',
+      ],
       ['-m connmark --mark 0x1/0xf -j ACCEPT', 'ct mark & 0x0000000f == 0x00000001 accept'],
       ['-m addrtype --dst-type LOCAL,BROADCAST -j Y', 'fib daddr type { local, broadcast } jump Y'],
       ['-m iprange --src-range 10.0.0.1-10.0.0.9 -j Y', 'ip saddr 10.0.0.1-10.0.0.9 jump Y'],
@@ -161,7 +165,7 @@ describe('translateIptables', () => {
       '-m hashlimit --hashlimit-upto 10/sec --hashlimit-name x',
       '-m u32 --u32 0x0>>0x10',
       '-m bpf --bytecode 4,48',
-      '-m conntrack --ctstate NEW,DNAT',
+      '-m conntrack --ctstate INVALID,DNAT',
       '-m set --match-set more src',
       '-m set --match-set missing src',
       '-m set --match-set pods src --return-nomatch',
@@ -174,6 +178,41 @@ describe('translateIptables', () => {
       assert.deepEqual(ruleOf(`${line} -j Y`).statements[0], { kind: 'unknown', text: line, only: 'match' });
     for (const line of ['-j TPROXY --on-port 1', '-j NETMAP --to 10.0.0.0/8', '-j SYNPROXY', '-j CT --zone-orig 5'])
       assert.deepEqual(ruleOf(line).statements, [{ kind: 'unknown', text: line }]);
+  });
+
+  it('understands what firewalld, Istio and ip-masq-agent write', () => {
+    const lines = [
+      // firewalld
+      'FORWARD -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT',
+      'FORWARD -i lo -j ACCEPT',
+      'FORWARD -m conntrack --ctstate INVALID -j DROP',
+      'FORWARD -j REJECT --reject-with icmp-host-prohibited',
+      'FWDI_public -p icmp -j ACCEPT',
+      'IN_public_allow -p tcp -m tcp --dport 22 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT',
+      'IN_public_allow -d 224.0.0.251/32 -p udp -m udp --dport 5353 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT',
+      'FORWARD -i eth0 -g FWDI_public',
+      'IN_public_log -m limit --limit 5/min -j LOG --log-prefix "IN_public_REJECT: "',
+      'PRE_public_allow -p tcp -m tcp --dport 80 -j MARK --set-xmark 0x64/0xffffffff',
+      // Istio
+      'OUTPUT -s 127.0.0.6/32 -o lo -j RETURN',
+      'OUTPUT ! -d 127.0.0.1/32 -o lo -p tcp -m tcp ! --dport 15008 -m owner --uid-owner 1337 -j IN_public_allow',
+      'OUTPUT -o lo -m owner ! --uid-owner 1337 -j RETURN',
+      'OUTPUT -p tcp -j REDIRECT --to-ports 15001',
+      'PREROUTING -p tcp -m mark --mark 0x539/0xfff -j ACCEPT',
+      'PREROUTING ! -d 127.0.0.1/32 -p tcp -m connmark --mark 0x111/0xfff -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff',
+      // ip-masq-agent
+      'POSTROUTING -m addrtype ! --dst-type LOCAL -j IP-MASQ',
+      'IP-MASQ -d 10.0.0.0/8 -j RETURN',
+      'IP-MASQ -j MASQUERADE --random-fully',
+    ];
+    const chains = new Set(lines.map((line) => line.slice(0, line.indexOf(' '))));
+    const text = `*nat\n${[...chains].map((chain) => `:${chain} - [0:0]\n`).join('')}${lines.map((line) => `-A ${line}\n`).join('')}COMMIT\n`;
+    const unknown = translate(text).flatMap((table) =>
+      table.chains.flatMap(({ rules }) =>
+        rules.filter(({ statements }) => statements.some(({ kind }) => kind === 'unknown')).map((rule) => rule.text),
+      ),
+    );
+    assert.deepEqual(unknown, []);
   });
 
   it('translates whole networks where the chain tells which end', () => {
