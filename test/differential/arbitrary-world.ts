@@ -71,7 +71,7 @@ function anyRoutingRule(site: SiteName): fc.Arbitrary<RoutingRule> {
   return anyFamily.chain((family) =>
     fc
       .record({
-        priority: fc.constantFrom(100, 200, 300, 32766, 40000),
+        priority: fc.constantFrom(100, 200, 300, 32765, 40000),
         from: fc.option(anyPrefix(family), { nil: undefined, freq: 2 }),
         to: fc.option(anyPrefix(family), { nil: undefined, freq: 2 }),
         inputDevice: device,
@@ -140,6 +140,16 @@ function anySysctl(site: SiteName): fc.Arbitrary<SysctlSetting> {
       arbitrary: fc.constantFrom(...devices).map((on) => ({ key: `net.ipv4.conf.${on}.forwarding`, value: '0' })),
     },
     { weight: 1, arbitrary: fc.constant({ key: 'net.ipv6.conf.all.forwarding', value: '0' }) },
+    ...(site === 'r'
+      ? [
+          {
+            weight: 3,
+            arbitrary: fc
+              .constantFrom('iptables', 'ip6tables')
+              .map((which) => ({ key: `net.bridge.bridge-nf-call-${which}`, value: '1' })),
+          },
+        ]
+      : []),
   );
 }
 

@@ -1,5 +1,6 @@
 import { isFlatnetError } from '../../src/error/flatnet-error.ts';
 import type { NetworkState } from '../../src/host/network-state.ts';
+import type { RoutingRule } from '../../src/host/route.ts';
 import { neighbourTable, routeTable } from '../../src/host/state-table.ts';
 import { NLM_F_ACK, NLM_F_REQUEST } from '../../src/kernel/netlink/message.ts';
 import { MessageBuilder } from '../../src/kernel/netlink/message-builder.ts';
@@ -17,6 +18,9 @@ import type { SiteSettings } from './world.ts';
 
 /** NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE: of no flow in particular, of all. */
 const DELETE_FLOWS = (1 << 8) | 2;
+
+/** Of the rules that every namespace begins with. */
+const FIRST_PRIORITIES: ReadonlySet<number> = new Set([0, 32766, 32767]);
 
 /** Sets one host as a case has it, reads what the kernel then has, and takes it back. */
 export class WorldLoader implements Disposable {
@@ -45,7 +49,7 @@ export class WorldLoader implements Disposable {
   /** @returns the host's state as the kernel has it */
   load(settings: SiteSettings): NetworkState {
     for (const route of settings.routes) this.#change({ kind: 'put-route', route }, { kind: 'remove-route', route });
-    for (const rule of settings.rules) this.#change({ kind: 'add-rule', rule }, { kind: 'remove-rule', rule });
+    for (const rule of settings.rules) this.#attempt(() => this.#message({ kind: 'add-rule', rule }));
     if (settings.sysctls.length > 0)
       this.#namespace.run(() => {
         this.#sysctls = readSysctls(settings.sysctls.map(({ key }) => key));
@@ -69,6 +73,7 @@ export class WorldLoader implements Disposable {
   unload(): void {
     if (this.#tables.length > 0) this.#ruleset.apply(this.#tables.map((table) => ({ kind: 'remove-table', table })));
     for (const change of this.#undo.reverse()) this.#message(change);
+    this.#removeRules();
     this.#namespace.run(() => {
       for (const [key, value] of this.#sysctls) writeSysctl(key, value);
     });
@@ -76,6 +81,21 @@ export class WorldLoader implements Disposable {
     this.#undo = [];
     this.#sysctls = new Map();
     this.forget();
+  }
+
+  /** The kernel takes a removal for any rule that has all of what it names, so that one may go for another. */
+  #removeRules(): void {
+    for (let others = this.#otherRules(); others.length > 0; others = this.#otherRules())
+      for (const rule of others)
+        try {
+          this.#message({ kind: 'remove-rule', rule });
+        } catch (error) {
+          if (!isFlatnetError(error, 'not-found')) throw error;
+        }
+  }
+
+  #otherRules(): readonly RoutingRule[] {
+    return readRules(this.#route).filter(({ priority }) => !FIRST_PRIORITIES.has(priority));
   }
 
   /** Forgets connections, and neighbours that were asked for. */

@@ -43,6 +43,8 @@ export type EndReason =
   | { readonly kind: 'not-forwarding'; readonly device: string; readonly sysctl: string; readonly value?: string }
   | { readonly kind: 'hop-limit' }
   | { readonly kind: 'loop' }
+  /** A bridge passes nothing back by the port that it came in by. */
+  | { readonly kind: 'hairpin-off'; readonly device: string }
   | { readonly kind: 'device-down'; readonly device: string }
   | { readonly kind: 'unknown-device'; readonly device: string }
   /** Nobody on the device's link takes packets for the next hop. */

@@ -45,6 +45,8 @@ export function formatEndReason(reason: EndReason): string {
       return `it is no router: ${reason.sysctl} is ${reason.value ?? 'not known'}`;
     case 'hop-limit':
       return 'its hop limit is used up';
+    case 'hairpin-off':
+      return `it would have to leave by ${reason.device}, by which it came in, and hairpin is off there`;
     case 'loop':
       return 'it goes round in circles';
     case 'device-down':

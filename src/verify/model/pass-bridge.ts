@@ -1,56 +1,116 @@
+import { sameAddress } from '../../address/address.ts';
 import { INVALID } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet, Tuple } from './packet.ts';
-import type { Port } from './site.ts';
+import { receiverOn } from './receiver.ts';
+import { refusalOf } from './refusal.ts';
+import { lookUpRoute } from './route-lookup.ts';
+import type { Port, Site } from './site.ts';
+import { isStray, sourceProblem } from './source-check.ts';
+import { both } from './value.ts';
 import type { Outcomes, Walk } from './walk.ts';
-import { afterHook, knownConnection, stopped, type WalkState, withConnection } from './walk-state.ts';
+import {
+  afterHook,
+  ending,
+  knownConnection,
+  stopped,
+  type WalkState,
+  withConnection,
+  withStep,
+  withVisit,
+} from './walk-state.ts';
+
+type Follow = (to: Port, packet: Packet, state: WalkState) => Outcomes;
 
 /**
  * A frame on its way through a bridge. Where br_netfilter is on, the rules see it as if the bridge had routed it to itself, and so
- * do conntrack and its translations (`br_netfilter_hooks.c`); elsewhere nobody sees it.
- * @param follow goes on with the frame as it comes out
+ * do conntrack and its translations (`br_netfilter_hooks.c`); elsewhere nobody sees it. Frames for the bridge itself are shown
+ * to the rules on the way in here, too; what they then lead back to the bridge's ports is passed on without being routed.
+ * @param from the device that sends the frame
+ * @param to who is to get it
+ * @param follow goes on with the frame as it comes out, and with who gets it
  */
 export function passBridge(
   walk: Walk,
-  { through }: Port,
+  from: Port,
+  to: Port,
   packet: Packet,
   state: WalkState,
-  follow: (packet: Packet, state: WalkState) => Outcomes,
+  follow: Follow,
 ): Outcomes {
+  const entry = walk.map.peerOf(from.site, from.device);
+  const isForBridge = to.through === undefined && entry?.device.master === to.device.name && entry.site === to.site;
+  const through = isForBridge ? { site: to.site, bridge: to.device } : to.through;
   const key = `net.bridge.bridge-nf-call-${packet.source.family === 4 ? 'iptables' : 'ip6tables'}`;
-  if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(packet, state);
+  if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(to, packet, state);
   const { site, bridge } = through;
+  const { name } = bridge;
   const hook = (
-    name: IpHook,
+    hookName: IpHook,
     flight: Flight,
     before: WalkState,
     next: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes => {
     const known = (tuple: Tuple) => knownConnection(before.connections, site, tuple);
     const context = { ruleset: site.state.ruleset, view: site.view, known };
-    return evaluateHook(name, flight, context).flatMap((outcome) => {
-      const after = afterHook(before, site, name, outcome, true);
+    return evaluateHook(hookName, flight, context).flatMap((outcome) => {
+      const after = afterHook(before, site, hookName, outcome, true);
       if (outcome.verdict.kind === 'accept') return next(outcome.flight, after);
-      return [stopped(after, site, outcome.flight.packet, name, outcome, { bridgedBy: key })];
+      const bounce = refusalOf(site, hookName, outcome, from);
+      return [stopped(after, site, outcome.flight.packet, hookName, outcome, { bridgedBy: key, bounce })];
     });
   };
-  const { name: inputDevice } = bridge;
-  const begin: Flight = {
-    packet,
-    mark: 0,
-    tracking: INVALID,
-    inputDevice,
-  };
-  return hook('prerouting', begin, state, (arrived, after) => {
-    // what is sent elsewhere leaves the bridge, and is routed
-    if (arrived.packet.destination.value !== packet.destination.value)
-      return walk.route(site, arrived, inputDevice, after);
-    const passing: Flight = { ...arrived, outputDevice: inputDevice, bridge: inputDevice };
+  const pass = (arrived: Flight, receiver: Port, after: WalkState): Outcomes => {
+    const passing: Flight = { ...arrived, outputDevice: name, bridge: name, nextHop: arrived.packet.destination };
     return hook('forward', passing, after, (passed, next) =>
       hook('postrouting', passed, next, (sent, last) =>
-        follow(sent.packet, withConnection(last, site, sent.tracking.connection)),
+        follow(receiver, sent.packet, withConnection(last, site, sent.tracking.connection)),
       ),
     );
+  };
+  const begin: Flight = { packet, mark: 0, tracking: INVALID, inputDevice: name };
+  const here = isForBridge ? arrivedAt(site, name, packet, state) : state;
+  return hook('prerouting', begin, here, (arrived, after) => {
+    if (!sameAddress(arrived.packet.destination, packet.destination))
+      return passOrRoute(walk, site, name, arrived, after, (receiver, next) =>
+        walk.map.peerOf(receiver.site, receiver.device)?.device === entry?.device &&
+        entry?.device.port?.hairpin !== true
+          ? [ending(next, 'dropped', site, arrived.packet, { kind: 'hairpin-off', device: entry?.device.name ?? name })]
+          : pass(arrived, receiver, next),
+      );
+    if (!isForBridge) return pass(arrived, to, after);
+    return isStray(arrived.packet, name)
+      ? [ending(after, 'dropped', site, arrived.packet, { kind: 'loopback-source', device: name })]
+      : walk.route(site, arrived, name, after);
+  });
+}
+
+function arrivedAt(site: Site, device: string, packet: Packet, state: WalkState): WalkState {
+  return withVisit(withStep(state, { kind: 'receive', site, device }), { site, device, arrived: true, packet });
+}
+
+/** What is sent elsewhere on the bridge stays on it; the rest leaves it, and is routed (`br_nf_pre_routing_finish`). */
+function passOrRoute(
+  walk: Walk,
+  site: Site,
+  bridge: string,
+  arrived: Flight,
+  state: WalkState,
+  pass: (to: Port, state: WalkState) => Outcomes,
+): Outcomes {
+  const { packet, mark } = arrived;
+  const { source, destination } = packet;
+  const answers = lookUpRoute(site.state, { destination, source, mark, inputDevice: bridge });
+  return answers.flatMap(({ content, probability }) => {
+    const after = { ...state, probability: both(state.probability, probability) };
+    if (content.kind !== 'unicast' || content.hop.device !== bridge)
+      return walk.route(site, arrived, bridge, after, content);
+    const problem = sourceProblem(site, bridge, packet, mark, content, true);
+    if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
+    const link = site.links.get(bridge);
+    const ports = link === undefined ? undefined : walk.map.segment(site, link);
+    const receiver = receiverOn(ports ?? [], site, bridge, content.hop.gateway ?? destination, packet);
+    return 'kind' in receiver ? [ending(after, 'dropped', site, packet, receiver)] : pass(receiver, after);
   });
 }

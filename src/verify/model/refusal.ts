@@ -3,10 +3,11 @@ import type { Family } from '../../address/family.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { RejectType } from '../../netfilter/node.ts';
 import { trackingOfAnswer } from './connection.ts';
+import type { HookOutcome, IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet } from './packet.ts';
 import { lookUpRoute } from './route-lookup.ts';
-import type { Site } from './site.ts';
+import type { Port, Site } from './site.ts';
 import { holdsAddress, selectAddress } from './source-address.ts';
 import type { Bounce } from './walk-state.ts';
 
@@ -30,6 +31,23 @@ const RESET_LENGTH = { 4: 40, 6: 60 } as const;
 const FIRST_HOP_LIMIT = 64;
 const RST = 4;
 const ACK = 16;
+
+/**
+ * What a host tells the sender of a packet that a rule refuses.
+ * @param bridgedFrom who sent the frame, where a bridge shows it to the rules: a reset goes straight back there
+ */
+export function refusalOf(
+  site: Site,
+  hook: IpHook,
+  { verdict, flight }: HookOutcome,
+  bridgedFrom?: Port,
+): Bounce | undefined {
+  if (verdict.kind !== 'reject') return undefined;
+  if (verdict.with !== 'tcp reset')
+    return icmpError(site, flight, verdict.with, hook === 'input' || flight.outputDevice === 'lo');
+  const reset = tcpReset(flight);
+  return reset === undefined || bridgedFrom === undefined ? reset : { ...reset, to: bridgedFrom };
+}
 
 /**
  * The ICMP error that a host sends about a packet (`icmp_send`, `icmp6_send`); undefined about errors, and where it has no
@@ -63,7 +81,7 @@ export function icmpError(
 }
 
 /** The end of a TCP connection, as if its other side said so (`nf_send_reset`). */
-export function tcpReset({ packet, tracking }: Flight): Bounce | undefined {
+function tcpReset({ packet, tracking }: Flight): Bounce | undefined {
   const flags = packet.tcpFlags ?? 0;
   if (packet.protocol !== PROTOCOL_NUMBERS.tcp || (flags & RST) !== 0) return undefined;
   const { source, destination, sourcePort, destinationPort } = packet;

@@ -1,4 +1,4 @@
-import type { Address } from '../../address/address.ts';
+import { type Address, parseAddress, sameAddress } from '../../address/address.ts';
 import { parsePrefix, prefixContains } from '../../address/prefix.ts';
 import type { RoutingRule } from '../../host/route.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
@@ -9,6 +9,7 @@ import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site } from './site.ts';
 import { holdsAddress } from './source-address.ts';
 
+const LOOPBACK = parseAddress('::1');
 const LOOPBACK_PREFIX = parsePrefix('127.0.0.0/8');
 
 /** The larger of a setting's values for all devices and for one, as the kernel takes it for most settings. */
@@ -32,6 +33,11 @@ export function speakerProblem(site: Site, source: Address, device: string): Sou
   observePrefix(LOOPBACK_PREFIX, source);
   if (!prefixContains(LOOPBACK_PREFIX, source) || deviceSetting(site, 'route_localnet', device) !== 0) return undefined;
   return { kind: 'loopback-source', device, sysctl: deviceSysctl(4, device, 'route_localnet') };
+}
+
+/** IPv6 has no sysctl for it: what comes in by another device has nothing to do with loopback addresses (`ip6_rcv_core`). */
+export function isStray({ source, destination }: Packet, device: string): boolean {
+  return source.family === 6 && device !== 'lo' && [source, destination].some((each) => sameAddress(each, LOOPBACK));
 }
 
 /** The key that says whether a device's IPv4 packets are passed on. */

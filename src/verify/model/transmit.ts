@@ -34,8 +34,9 @@ export function transmit(
     return walk.map.leadsOut(site, link)
       ? toFabric(walk, site, link, nextHop, packet, state)
       : [ending(state, 'dropped', site, packet, receiver)];
-  const visited = atPorts(walk, { site, device: link }, receiver, packet, state);
-  return passBridge(walk, receiver, packet, visited, (passed, after) => arrive(walk, receiver, passed, after));
+  const from = { site, device: link };
+  const visited = atPorts(walk, from, receiver, packet, state);
+  return passBridge(walk, from, receiver, packet, visited, (to, passed, after) => arrive(walk, to, passed, after));
 }
 
 function arrive(walk: Walk, { site, device }: Port, packet: Packet, state: WalkState): Outcomes {

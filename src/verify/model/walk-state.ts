@@ -2,7 +2,7 @@ import type { Connection, Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import type { HookOutcome, IpHook } from './evaluate-hook.ts';
 import { type Packet, sameHeaders, sameTuple, type Tuple } from './packet.ts';
-import type { Site } from './site.ts';
+import type { Port, Site } from './site.ts';
 import { both } from './value.ts';
 import type { WalkStep } from './walk-step.ts';
 
@@ -42,6 +42,8 @@ export interface Bounce {
   readonly tracking: Tracking;
   /** The route is looked up before the source is known, which follows from it (`icmp_send`). */
   readonly unbound: boolean;
+  /** Where it goes straight to, as a frame. */
+  readonly to?: Port;
 }
 
 /** The connections that the namespaces on a packet's way track. */

@@ -1,4 +1,4 @@
-import { type Address, parseAddress, sameAddress } from '../../address/address.ts';
+import { type Address, sameAddress } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
@@ -6,15 +6,15 @@ import type { NextHop, Route } from '../../host/route.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
 import { INVALID, type Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
-import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
+import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet, Tuple } from './packet.ts';
-import { type ErrorKind, icmpError, sourceTowards, tcpReset } from './refusal.ts';
+import { type ErrorKind, icmpError, refusalOf, sourceTowards } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site, SiteMap } from './site.ts';
-import { sourceProblem, speakerProblem } from './source-check.ts';
+import { isStray, sourceProblem, speakerProblem } from './source-check.ts';
 import { transmit } from './transmit.ts';
-import { both, type Weighted } from './value.ts';
+import { both, certain, type Weighted } from './value.ts';
 import {
   afterHook,
   type Bounce,
@@ -31,9 +31,6 @@ import {
   withStep,
   withVisit,
 } from './walk-state.ts';
-
-/** IPv6 has no sysctl for it: what comes in by another device has nothing to do with it (`ip6_rcv_core`). */
-const LOOPBACK = parseAddress('::1');
 
 /** Where a way branches in a circle, nobody follows all branches. */
 const MOST_ARRIVALS = 2000;
@@ -74,6 +71,8 @@ export class Walk {
     if (bounce === undefined) return undefined;
     const state: WalkState = { probability: 1, steps: [], connections, visits: [] };
     this.#arrivals = 0;
+    const { to } = bounce;
+    if (to !== undefined) return this.receive(to.site, to.device.name, bounce.packet, state);
     return this.output(at, bounce.packet, state, { mark: 0, ...bounce });
   }
 
@@ -127,8 +126,7 @@ export class Walk {
    */
   receive(site: Site, device: string, packet: Packet, state: WalkState, from?: Flight, mark = 0): Outcomes {
     if (++this.#arrivals > MOST_ARRIVALS) return [ending(state, 'unknown', site, packet, { kind: 'loop' })];
-    if (device !== 'lo' && [packet.source, packet.destination].some((address) => sameAddress(address, LOOPBACK)))
-      return [ending(state, 'dropped', site, packet, { kind: 'loopback-source', device })];
+    if (isStray(packet, device)) return [ending(state, 'dropped', site, packet, { kind: 'loopback-source', device })];
     if (state.steps.length > MOST_STEPS || wasHere(state, site, device, packet))
       return [ending(state, 'dropped', site, packet, { kind: 'loop' })];
     const flight: Flight = {
@@ -145,11 +143,14 @@ export class Walk {
     );
   }
 
-  /** A packet that came in by a device, and was let pass there. */
-  route(site: Site, flight: Flight, device: string, state: WalkState): Outcomes {
+  /** A packet that came in by a device, and was let pass there. @param found its route, where it is known already */
+  route(site: Site, flight: Flight, device: string, state: WalkState, found?: RouteAnswer): Outcomes {
     const { packet, mark } = flight;
     const { source, destination } = packet;
-    const answers = lookUpRoute(site.state, { destination, source, mark, inputDevice: device });
+    const answers =
+      found === undefined
+        ? lookUpRoute(site.state, { destination, source, mark, inputDevice: device })
+        : certain(found);
     return this.#each(state, answers, (routed, after) => {
       const forwarding = forwardingProblem(site, device, packet.source.family);
       const problem = sourceProblem(site, device, packet, mark, routed, forwarding === undefined);
@@ -286,13 +287,6 @@ function tunnelFor(site: Site, { destination, destinationPort }: Packet, vni: nu
 function deviceOf(answer: RouteAnswer): string | undefined {
   if (answer.kind === 'unicast') return answer.hop.device;
   return answer.kind === 'local' ? 'lo' : undefined;
-}
-
-/** What a host tells the sender of a packet that a rule refuses. */
-function refusalOf(site: Site, hook: IpHook, { verdict, flight }: HookOutcome): Bounce | undefined {
-  if (verdict.kind !== 'reject') return undefined;
-  if (verdict.with === 'tcp reset') return tcpReset(flight);
-  return icmpError(site, flight, verdict.with, hook === 'input' || flight.outputDevice === 'lo');
 }
 
 /** What a host tells the sender of a packet for which it has no way; nothing where the way is a black hole. */
