@@ -4,7 +4,7 @@ import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
 import { translatedEnds } from './connection.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
-import { aspectOf, observeLayout, observePoint } from './observe-comparison.ts';
+import { aspectOf, observeLayout, observePoint, observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { hasPorts } from './packet.ts';
 import {
@@ -314,10 +314,12 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
     case 'ip6 daddr':
       return addressValue(tuple.destination, 6);
     case 'proto-src':
+      observePorts(packet.protocol);
       return hasPorts(packet.protocol)
         ? optional(tuple.sourcePort)
         : optional(tuple.sourcePort ?? tuple.destinationPort);
     case 'proto-dst':
+      observePorts(packet.protocol);
       if (hasPorts(packet.protocol)) return optional(tuple.destinationPort);
       // of ICMP type and code: those of an echo
       return BigInt(ECHO[packet.source.family][tuple === connection.original ? 0 : 1] << 8);

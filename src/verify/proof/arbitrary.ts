@@ -59,6 +59,7 @@ const match = fc.oneof(
     'ct state new',
     'ct state established',
     'ct original proto-dst 80',
+    'ct original proto-src != 40000',
     'iifname "veth1"',
     'oifname "veth*"',
     'oifname "eth0"',
@@ -66,6 +67,13 @@ const match = fc.oneof(
     'ip saddr . ip daddr { 10.244.0.2 . 10.244.1.2, 10.244.0.3 . 10.244.0.2, 10.244.1.3 . 10.244.1.3 }',
     'ip daddr . tcp dport { 10.244.1.3 . 80, 10.244.2.2 . 1000-1999 }',
     'ip6 daddr fd00:10:244:1::/64',
+    'numgen random mod 2 0',
+    'limit rate 5/second',
+    'ip saddr & 255.255.255.1 == 10.244.0.1',
+    'th dport & 1 == 1',
+    'ip ttl < 64',
+    'iif "eth0"',
+    'ct original ip daddr 10.244.1.2',
   ),
 );
 const filterHook = fc.constantFrom('prerouting', 'forward', 'input', 'output', 'postrouting');

@@ -49,16 +49,14 @@ export class BreachPardon {
     return { host: there.at.name, what };
   }
 
-  /** A policy that selects one of the ends may be why packets are lost between them. */
-  #forbidden({ from, to }: Finding, { breach, there, back }: Broken): Pardon {
-    const end = breach === 'answer-lost' ? back : there;
-    if (end === undefined || (end.verdict !== 'dropped' && end.verdict !== 'rejected') || end.reason.kind !== 'rule')
-      return undefined;
+  /** A policy that selects one of the ends may be why packets are lost between them; answers it forbids none. */
+  #forbidden({ from, to }: Finding, { there }: Broken): Pardon {
+    if ((there.verdict !== 'dropped' && there.verdict !== 'rejected') || there.reason.kind !== 'rule') return undefined;
     const policy = this.#selecting(from, 'Egress') ?? this.#selecting(to, 'Ingress');
     if (policy === undefined) return undefined;
     const { namespace = 'default', name } = policy.metadata;
-    const { detail = '' } = hopsOf(end).at(-2) ?? {};
-    return { host: end.at.name, what: `whether the network policy ${namespace}/${name} forbids it: ${detail}` };
+    const { detail = '' } = hopsOf(there).at(-2) ?? {};
+    return { host: there.at.name, what: `whether the network policy ${namespace}/${name} forbids it: ${detail}` };
   }
 
   #selecting({ kind, site }: Participant, type: 'Ingress' | 'Egress'): NetworkPolicy | undefined {
