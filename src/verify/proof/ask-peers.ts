@@ -7,7 +7,7 @@ import { tripsOf } from '../model/round-trip.ts';
 import type { Walk } from '../model/walk.ts';
 import type { Box, Point } from './box.ts';
 import { cover } from './cover.ts';
-import { type Doubtful, type Judgement, judgeTrips } from './judge-trips.ts';
+import { type Answer, type Doubtful, type Judgement, judgeTrips } from './judge-trips.ts';
 import type { Landmarks } from './landmarks.ts';
 import type { Participant } from './participant.ts';
 import { addressIn, membersIn, type Peers, peersHull } from './peers.ts';
@@ -20,6 +20,8 @@ export interface AskSetting {
   readonly landmarks: Landmarks;
   /** Whether some rule speaks of SCTP. */
   readonly withSctp: boolean;
+  /** How many sorts of packets between the same peers are looked at; what is left then is unknown. */
+  readonly mostSorts?: number;
   /** The ports that nobody asks about of packets between these. */
   unasked(from: Peers, to: Peers): Unasked;
   /** Whether a breach may be what somebody asked for; why, where it may. */
@@ -37,6 +39,9 @@ export interface Finding extends Judgement {
   readonly to: Participant;
   readonly sent: Packet;
 }
+
+/** Rules that compute with ports tell each of them from all others; more sorts of packets than that are not looked at. */
+const MOST_SORTS = 10_000;
 
 /** Stands for the source of a node, which isn't one of many like it: no packet has it. */
 const NOBODY = 0n;
@@ -87,7 +92,12 @@ class Inquiry {
       const sent = this.#sent(point, from);
       return { from, to, sent, ...judgeTrips(from, to, sent, tripsOf(walk, from.site, sent)) };
     };
+    let sorts = 0;
     for (const { box, result } of cover(this.#space(), choose, look, question)) {
+      if (++sorts > (this.#setting.mostSorts ?? MOST_SORTS)) {
+        yield this.#tooMany(box, result);
+        return;
+      }
       const finding: Finding = {
         ...result,
         family: this.#family,
@@ -99,6 +109,22 @@ class Inquiry {
       if (excuse === 'not judged') continue;
       yield excuse === undefined ? finding : { ...finding, reach: { kind: 'unknown', doubts: [excuse] } };
     }
+  }
+
+  /** Of the packets that nobody looked at any more, nothing is known. */
+  #tooMany(box: Box, looked: Omit<Finding, 'box' | 'family' | 'senders' | 'receivers'>): Finding {
+    const { mostSorts = MOST_SORTS } = this.#setting;
+    const what = `rules tell more than ${mostSorts} sorts of packets to ${looked.to.site.name} apart`;
+    const unknown: Answer = { kind: 'unknown', doubts: [{ host: looked.from.site.name, what }] };
+    return {
+      ...looked,
+      family: this.#family,
+      box,
+      senders: this.#sendersIn(box.source),
+      receivers: membersIn(this.#to, this.#family, box.destination),
+      reach: unknown,
+      identity: unknown,
+    };
   }
 
   #space(): readonly Box[] {
