@@ -10,13 +10,13 @@ import { renderNode } from '../render/node.ts';
 import { renderServices } from '../render/service/service-tables.ts';
 import { formatReport } from '../verify/format-report.ts';
 import { exitCodeOf } from '../verify/report.ts';
-import { verifyHosts } from '../verify/verify-hosts.ts';
 import { type Command, OUTPUT_OPTION, parseArguments, usageError, wantsJson } from './command.ts';
 import { readManifestFiles } from './manifest-files.ts';
 import { type DeclaredPlan, type DeclaredPlanInput, planFromManifests } from './plan-from-manifests.ts';
 import { planHosts } from './plan-hosts.ts';
 import { formatPlanJson } from './plan-json.ts';
 import { plannedManifests } from './planned-manifests.ts';
+import { verifyPlanned } from './verify-planned.ts';
 
 const FORMS = ['nft', 'iptables', 'json'] as const;
 
@@ -65,9 +65,9 @@ three rules for them, with no cluster: exits 0 where they hold, 1 where one is v
         : printablePlan({ manifests, node, ...given, servicesOnly: form === 'iptables' }, form, families);
     if (printed !== undefined) process.stdout.write(printed);
     if (!values.verify) return 0;
-    const { warnings, hosts, ...rest } = planHosts(manifests, configuration);
-    for (const warning of warnings) process.stderr.write(`flatnet: warning: ${warning}\n`);
-    const report = verifyHosts(hosts, rest);
+    const planned = planHosts(manifests, configuration);
+    for (const warning of planned.warnings) process.stderr.write(`flatnet: warning: ${warning}\n`);
+    const report = verifyPlanned(planned);
     const text = json ? `${JSON.stringify(report)}\n` : formatReport(report);
     (printed === undefined ? process.stdout : process.stderr).write(text);
     return exitCodeOf(report);
