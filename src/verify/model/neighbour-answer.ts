@@ -1,6 +1,7 @@
 import { type Address, sameAddress } from '../../address/address.ts';
 import { prefixContains, prefixOf } from '../../address/prefix.ts';
 import type { LinkAddress } from '../../host/network-state.ts';
+import { observePrefix } from './observe-address.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import type { Port, Site } from './site.ts';
 import { holdsAddress, selectAddress } from './source-address.ts';
@@ -47,5 +48,8 @@ function ignores(site: Site, device: string, address: Address, asker: Address): 
 }
 
 function subnetHolds({ address, peer, length }: LinkAddress, other: Address): boolean {
-  return address.family === other.family && prefixContains(prefixOf(peer ?? address, length), other);
+  if (address.family !== other.family) return false;
+  const subnet = prefixOf(peer ?? address, length);
+  observePrefix(subnet, other);
+  return prefixContains(subnet, other);
 }
