@@ -1,10 +1,12 @@
 import type { Address } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
+import { parsePrefix, prefixContains } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { RejectType } from '../../netfilter/node.ts';
 import { trackingOfAnswer } from './connection.ts';
 import type { HookOutcome, IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
+import { observePrefix } from './observe-address.ts';
 import type { Packet } from './packet.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import type { Port, Site } from './site.ts';
@@ -29,6 +31,7 @@ const ERROR_HEADERS = { 4: 28, 6: 48 } as const;
 const MOST_REPEATED = { 4: 548, 6: 1232 } as const;
 const RESET_LENGTH = { 4: 40, 6: 60 } as const;
 const FIRST_HOP_LIMIT = 64;
+const LOOPBACK_PREFIX = parsePrefix('127.0.0.0/8');
 const RST = 4;
 const ACK = 16;
 
@@ -43,8 +46,12 @@ export function refusalOf(
   bridgedFrom?: Port,
 ): Bounce | undefined {
   if (verdict.kind !== 'reject') return undefined;
-  if (verdict.with !== 'tcp reset')
-    return icmpError(site, flight, verdict.with, hook === 'input' || flight.outputDevice === 'lo');
+  if (verdict.with !== 'tcp reset') {
+    // before it is routed, a packet counts as arrived that has kept its route, or whose sender is the host itself
+    const { inputDevice, outputDevice, packet } = flight;
+    const isHere = hook === 'prerouting' && (inputDevice === 'lo' || holdsAddress(site.state, packet.source));
+    return icmpError(site, flight, verdict.with, hook === 'input' || outputDevice === 'lo' || isHere);
+  }
   const reset = tcpReset(flight);
   return reset === undefined || bridgedFrom === undefined ? reset : { ...reset, to: bridgedFrom };
 }
@@ -63,6 +70,7 @@ export function icmpError(
   if (packet.about !== undefined) return undefined;
   const { family } = packet.source;
   const own = family === 4 ? arrived : holdsAddress(site.state, packet.destination);
+  if (family === 4 && own && !isOwnFour(site, packet.destination)) return undefined;
   const source = own ? packet.destination : speakerOf(site, packet.source, inputDevice);
   if (source === undefined) return undefined;
   const [icmpType, icmpCode] = NUMBERS[kind][family];
@@ -97,6 +105,12 @@ function tcpReset({ packet, tracking }: Flight): Bounce | undefined {
     dontFragment: true,
   };
   return { packet: reset, tracking: trackingOfAnswer(tracking), unbound: false };
+}
+
+/** The host speaks from its own addresses only. */
+function isOwnFour(site: Site, address: Address): boolean {
+  observePrefix(LOOPBACK_PREFIX, address);
+  return prefixContains(LOOPBACK_PREFIX, address) || holdsAddress(site.state, address);
 }
 
 /** Of IPv6 it is an address of the device that the packet came in by, unless the route says which (`icmp6_send`). */

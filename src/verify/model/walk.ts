@@ -147,10 +147,12 @@ export class Walk {
   route(site: Site, flight: Flight, device: string, state: WalkState, found?: RouteAnswer): Outcomes {
     const { packet, mark } = flight;
     const { source, destination } = packet;
+    // a loopback address that a translation put there is local to loopback only (`rt6_need_strict`)
+    const known = isStray({ ...packet, source: destination }, device) ? ({ kind: 'none' } as const) : found;
     const answers =
-      found === undefined
+      known === undefined
         ? lookUpRoute(site.state, { destination, source, mark, inputDevice: device })
-        : certain(found);
+        : certain<RouteAnswer>(known);
     return this.#each(state, answers, (routed, after) => {
       const forwarding = forwardingProblem(site, device, packet.source.family);
       const problem = sourceProblem(site, device, packet, mark, routed, forwarding === undefined);
