@@ -16,6 +16,7 @@ import {
 } from '../../plan/service/arbitrary.ts';
 import { nodeLocation, planServiceNamed } from '../../plan/service/plan-services.ts';
 import type { PlannedService, ServicePlan } from '../../plan/service/service-plan.ts';
+import { parseClassName } from './endpoint-class.ts';
 import { foundServices } from './found-services.ts';
 import { placeOf } from './front-directory.ts';
 import { classOfMark, numberOfMark, translatedMark } from './service-mark.ts';
@@ -81,11 +82,13 @@ function meaningOf(table: Table): unknown {
     const prefix = `${translatedMark(numberOfMark(mark))}|`;
     const slots = (map: string) => elementsOf(map).filter((element) => elementKey(element).startsWith(prefix));
     const members = new Map(elementsOf('members').map((one) => [elementKey(one), one.value]));
-    const choices = slots('choices').map(({ value: member }) =>
-      members.get(isVerdict(member) ? '' : literalsKey(member)),
-    );
+    const chosen = () =>
+      slots('choices').map(({ value: member }) => members.get(isVerdict(member) ? '' : literalsKey(member)));
     const chain = classes.get(classOfMark(mark)) ?? 'no class';
-    const endpoints = [...slots('endpoints').map((element) => element.value), ...choices];
+    // Pools with affinity and without are numbered apart, and looked up in maps of their own.
+    const own = parseClassName(chain);
+    const plain = () => slots('endpoints').map((element) => element.value);
+    const endpoints = own === undefined ? [] : own.affinity === undefined ? plain() : chosen();
     const texts = endpoints.map((one) => (one === undefined || isVerdict(one) ? 'nothing' : literalsKey(one))).sort();
     assert.ok(texts.length === 0 || chain.startsWith(`${/^\w+/.exec(chain)?.[0]}-${texts.length}`), chain);
     return { chain, texts };
