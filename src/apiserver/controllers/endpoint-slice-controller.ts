@@ -22,16 +22,18 @@ const ZONE = 'topology.kubernetes.io/zone';
 const HEADLESS = 'service.kubernetes.io/headless';
 
 /**
- * Milliseconds in which the pods of one service change its slices once: every node watches them, and a service that
- * starts has a change for each of its pods. As kube-controller-manager's --endpointslice-updates-batch-period.
+ * Milliseconds in which the pods of one service change its slices once, as kube-controller-manager's
+ * --endpointslice-updates-batch-period: a service that starts has a change for each of its pods, and every node takes some
+ * milliseconds to follow it, which on one machine add up.
  */
-const BATCH_PERIOD = 500;
+const BATCH_PERIOD = { least: 500, eachNode: 40 } as const;
 
 /** Keeps the EndpointSlices and the Endpoints of every service with a selector; those of others are their makers'. */
 export function startEndpointSliceController(context: ControllerContext): ReconcileQueue {
   const { view } = context;
   const queue = startObjectQueue(context, 'endpointslice', view.services, (key) => reconcile(context, key));
-  const pace = new Pace((key) => queue.add(key), BATCH_PERIOD, context);
+  const period = () => Math.max(BATCH_PERIOD.least, BATCH_PERIOD.eachNode * [...view.nodes.keys()].length);
+  const pace = new Pace((key) => queue.add(key), period, context);
   const addAll = () => {
     for (const key of view.services.keys()) queue.add(key);
   };

@@ -7,7 +7,11 @@ describe('pace', () => {
   it('passes the first on at once, and those of a period as one', async () => {
     const clock = new ManualClock();
     const passed: string[] = [];
-    const pace = new Pace((key) => void passed.push(key), 500, { clock, signal: new AbortController().signal });
+    const pace = new Pace(
+      (key) => void passed.push(key),
+      () => 500,
+      { clock, signal: new AbortController().signal },
+    );
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
     for (const key of ['a', 'a', 'b', 'a']) pace.add(key);
     assert.deepEqual(passed, ['a', 'b']);

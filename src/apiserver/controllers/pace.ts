@@ -3,16 +3,16 @@ import type { Clock } from '../../kube/clock.ts';
 /** Passes a key on at once, and after that no sooner than a period later, however often it is added meanwhile. */
 export class Pace {
   readonly #pass: (key: string) => void;
-  readonly #period: number;
+  readonly #period: () => number;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   /** Keys passed on within the period, and whether they were added again. */
   readonly #recent = new Map<string, boolean>();
 
-  /** @param period milliseconds */
+  /** @param period milliseconds, as of the moment */
   constructor(
     pass: (key: string) => void,
-    period: number,
+    period: () => number,
     { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
   ) {
     this.#pass = pass;
@@ -29,7 +29,7 @@ export class Pace {
   #begin(key: string): void {
     this.#recent.set(key, false);
     this.#pass(key);
-    this.#clock.sleep(this.#period, this.#signal).then(
+    this.#clock.sleep(this.#period(), this.#signal).then(
       () => {
         const again = this.#recent.get(key) === true;
         this.#recent.delete(key);
