@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Address, sameAddress } from '../address/address.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { ClusterChanges } from '../cluster/live-cluster-state.ts';
@@ -13,6 +14,7 @@ import type { PeerDirectory } from '../plan/peer-directory.ts';
 import { planMisledFlows, planStaleFlows, type StaleFlows } from '../plan/service/plan-conntrack.ts';
 import { planPortMappings, portMappingKey } from '../plan/service/plan-port-mappings.ts';
 import { nodeLocation, planServiceNamed, planSurroundings } from '../plan/service/plan-services.ts';
+import type { NodeLocation } from '../plan/service/select-endpoints.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
 import { wholeTable } from '../render/service/found-services.ts';
 import { GUARD_CHAIN } from '../render/service/service-chain.ts';
@@ -57,6 +59,8 @@ export class ServiceReconciler {
   #tables = new ServiceTables();
   /** Whether the kernel's tables are those that we have rendered last. */
   #trusted = false;
+  /** What all services were last planned by. */
+  #basis: { readonly surroundings: ServiceSurroundings; readonly location: NodeLocation } | undefined;
   /** Flows to be forgotten once the tables are right. */
   readonly #stale: StaleFlows[] = [];
   /** Whether tables have changed since then. */
@@ -76,19 +80,24 @@ export class ServiceReconciler {
   }
 
   /**
-   * Plans everything and brings the kernel to it, piece by piece, so that neither a first load nor a look at ten thousand
-   * services that haven't changed keeps others waiting. Until the API has listed all services, what a former agent has
-   * left stays in force.
+   * Plans everything and brings the kernel to it, piece by piece, so that a first load keeps nobody waiting; where neither
+   * the node's surroundings nor its place has changed, only services that have. Until the API has listed all services, what
+   * a former agent has left stays in force.
    */
   async reconcile(facts: HostFacts, directory: PeerDirectory): Promise<readonly ChangeResult[]> {
-    const { cluster } = this.#options;
+    const { cluster, node } = this.#options;
     if (!cluster.servicesSynced) return [];
-    cluster.takeChanges();
+    const { services, endpoints } = cluster.takeChanges();
     try {
       const surroundings = this.#surroundings(facts, directory);
+      const basis = { surroundings, location: nodeLocation(cluster.state, node) };
+      const isSame = isDeepStrictEqual(basis, this.#basis);
+      this.#basis = undefined;
+      const pieces = isSame ? this.#plan(new Set([...services, ...endpoints])) : this.#pieces();
       const results = this.#trusted
-        ? await this.#carryOut(this.#pieces(), (piece) => this.#render(piece, surroundings))
+        ? await this.#carryOut(pieces, (piece) => this.#render(piece, surroundings))
         : await this.#begin(surroundings);
+      this.#basis = basis;
       // Whatever of the settings has been changed by others.
       this.#applied = true;
       this.#follow();
