@@ -47,6 +47,8 @@ export interface AgentOptions {
 const GATHER = 50;
 /** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
 const SPACING = 800;
+/** Reconciliations that may follow each other sooner: an agent hears of itself, its peers and the services one by one. */
+const BURST = 5;
 /** The same for changes of services, of which a roll-out makes many at once. */
 const SERVICE_GATHER = 1;
 /** Changes of services cause themselves; the rest is the reconciliation's. */
@@ -172,6 +174,7 @@ class Agent {
       },
       gather: GATHER,
       spacing: SPACING,
+      burst: BURST,
       resync: configuration.resyncInterval * 1000,
       retry: FIRST_RETRY,
       clock,
@@ -185,6 +188,7 @@ class Agent {
       },
       gather: SERVICE_GATHER,
       spacing: 0,
+      burst: 0,
       resync: SERVICE_RESYNC,
       retry: FIRST_RETRY,
       clock,

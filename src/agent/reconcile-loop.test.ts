@@ -4,7 +4,7 @@ import { ManualClock } from '../kube/manual-clock.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 
 /** A loop on a clock that stands still until the test moves it. */
-function controlled(reconcile: (reasons: readonly string[]) => Promise<void>) {
+function controlled(reconcile: (reasons: readonly string[]) => Promise<void>, burst = 0) {
   const stop = new AbortController();
   const clock = new ManualClock();
   const errors: unknown[] = [];
@@ -13,6 +13,7 @@ function controlled(reconcile: (reasons: readonly string[]) => Promise<void>) {
     onError: (error) => errors.push(error),
     gather: 10,
     spacing: 300,
+    burst,
     resync: 30_000,
     retry: 1_000,
     clock,
@@ -46,6 +47,26 @@ describe('reconcile loop', () => {
     assert.equal(runs.length, 1);
     await advance(1);
     assert.deepEqual(runs[1], ['node', 'link']);
+    await end();
+  });
+
+  it('lets some runs follow each other soon, and again after a time without any', async () => {
+    let runs = 0;
+    const { loop, turn, advance, end } = controlled(async () => void runs++, 3);
+    const flood = async (milliseconds: number) => {
+      const before = runs;
+      for (let time = 0; time < milliseconds; time += 10) {
+        loop.trigger('node');
+        await advance(10);
+      }
+      return runs - before;
+    };
+    await turn();
+    assert.ok((await flood(100)) >= 3);
+    assert.equal(await flood(200), 0);
+    await advance(300);
+    await advance(1_000);
+    assert.ok((await flood(100)) >= 3);
     await end();
   });
 

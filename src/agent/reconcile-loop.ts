@@ -7,10 +7,12 @@ export interface ReconcileLoopOptions {
   /** Milliseconds that triggers are gathered for before a run. */
   readonly gather: number;
   /**
-   * Milliseconds at least between the beginnings of two runs: a cluster that starts has a change for every node. Up to
-   * twice as many where runs take long.
+   * Milliseconds between the beginnings of two runs while changes come without end: a cluster that starts has one for
+   * every node. Up to twice as many where runs take long.
    */
   readonly spacing: number;
+  /** Runs that needn't keep that distance after a time without any: an agent that starts has several things to follow. */
+  readonly burst: number;
   /** Milliseconds after which a run takes place without any trigger. */
   readonly resync: number;
   /** Milliseconds before the first retry after a failure; doubles up to `resync`. */
@@ -42,15 +44,20 @@ export class ReconcileLoop {
   }
 
   async run(): Promise<void> {
-    const { signal, gather, spacing, resync, retry, clock } = this.#options;
+    const { signal, gather, spacing, burst, resync, retry, clock } = this.#options;
     let failures = 0;
+    let credit = burst;
     while (!signal.aborted) {
       const startedAt = clock.now();
       failures = (await this.#runOnce()) ? 0 : failures + 1;
       if (signal.aborted) break;
       const apart = Math.min(2 * spacing, Math.max(spacing, (clock.now() - startedAt) / LARGEST_SHARE));
       await this.#sleepOrTrigger(failures === 0 ? resync : Math.min(resync, retry * 2 ** (failures - 1)));
-      const pause = Math.max(gather, startedAt + apart - clock.now());
+      const remaining = startedAt + apart - clock.now();
+      const pause = credit > 0 ? gather : Math.max(gather, remaining);
+      // Every span without a run gives one back.
+      const earned = remaining > 0 ? -1 : 1 + Math.floor(-remaining / Math.max(apart, gather));
+      credit = Math.min(burst, Math.max(0, credit + earned));
       if (!signal.aborted) await clock.sleep(pause, signal).catch(() => undefined);
     }
   }
