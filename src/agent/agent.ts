@@ -216,7 +216,7 @@ class Agent {
     using _changes = watchChanges({
       ports: this.#kernel.ports,
       attachments: () => this.#attached(),
-      plannedForwarding: () => this.#reconciler.plannedForwarding,
+      planned: () => this.#reconciler.planned,
       onChange: (what) => this.#loop.trigger(what),
       onError: (error) => this.#warn(error),
     });

@@ -59,7 +59,7 @@ function filterWith(attached: readonly string[]): ChangeFilter {
   const filter = new ChangeFilter({
     ports: new Set([OWN_PORT]),
     attachments: () => attached.map((hostLink) => ({ hostLink })),
-    plannedForwarding: () => new Set([forwardingText(entryTo('192.0.2.7'))]),
+    planned: () => ({ links: new Set(['flannel.1']), forwarding: new Set([forwardingText(entryTo('192.0.2.7'))]) }),
   });
   assert.equal(filter.matters(ofLink(POD_LINK, OWN_PORT)), false);
   return filter;
@@ -117,5 +117,6 @@ describe('the filter of changes', () => {
     assert.equal(filter.matters(tunnel({ alias }, SOMEBODY)), true);
     assert.equal(filter.matters(tunnel({ alias, up: false })), true);
     assert.equal(filter.matters(tunnel({ alias }, KERNEL, true)), true);
+    assert.equal(filter.matters(tunnel({ name: 'stale', alias })), true);
   });
 });

@@ -5,12 +5,18 @@ import { forwardingText } from '../host/row-text.ts';
 import { LINK_GROUPS } from '../kernel/link-reaper.ts';
 import { type NetworkEvent, NetworkMonitor } from '../kernel/network-monitor.ts';
 
+/** What a plan has of rows whose changes the kernel doesn't say the author of. */
+export interface PlannedRows {
+  readonly links: ReadonlySet<string>;
+  readonly forwarding: ReadonlySet<string>;
+}
+
 export interface ChangeWatchOptions {
   /** Netlink ports whose changes are our own doing. */
   readonly ports: ReadonlySet<number>;
   readonly attachments: () => readonly Pick<Attachment, 'hostLink'>[];
-  /** What is planned of forwarding entries, as `forwardingText` writes them. */
-  readonly plannedForwarding: () => ReadonlySet<string>;
+  /** What is planned of links, by name, and of forwarding entries, as `forwardingText` writes them. */
+  readonly planned: () => PlannedRows;
   readonly onChange: (what: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -28,15 +34,13 @@ export function watchChanges(options: ChangeWatchOptions): NetworkMonitor {
   });
 }
 
-type FilterOptions = Pick<ChangeWatchOptions, 'ports' | 'attachments' | 'plannedForwarding'>;
+type FilterOptions = Pick<ChangeWatchOptions, 'ports' | 'attachments' | 'planned'>;
 
 /** Tells changes that call for a reconciliation from the echo of what we do ourselves. */
 export class ChangeFilter {
   readonly #options: FilterOptions;
   /** Links that bear the alias of pods' links, those on their way out included. */
   readonly #podLinks = new Set<string>();
-  /** Our other links: tunnels and the bridge. */
-  readonly #ownLinks = new Set<string>();
 
   constructor(options: FilterOptions) {
     this.#options = options;
@@ -48,9 +52,8 @@ export class ChangeFilter {
     if (event.kind === 'forwarding') return event.removed === this.#isPlanned(event);
     const devices = devicesOf(event);
     const podLink = devices.find((device) => this.#podLinks.has(device));
-    const isOwn = devices.some((device) => this.#ownLinks.has(device));
-    if (event.kind === 'link' && event.removed) this.#forget(event);
-    if (podLink === undefined) return !isOwn || event.port !== 0 || isLoss(event);
+    if (event.kind === 'link' && event.removed) this.#podLinks.delete(event.link.name);
+    if (podLink === undefined) return event.port !== 0 || isLoss(event) || !this.#arePlanned(devices);
     // Of a pod's link only what somebody did to it counts, and only as long as the pod is there.
     const attached = this.#options.attachments().some(({ hostLink }) => hostLink === podLink);
     return attached && (event.port !== 0 || (event.kind === 'link' && event.removed));
@@ -58,18 +61,18 @@ export class ChangeFilter {
 
   #learn({ link }: LinkEvent): void {
     // One that is being made bears its alias last.
-    if (!isOwnAlias(link.alias) && link.group !== LINK_GROUPS.unfinished) return;
-    (link.kind.kind === 'veth' ? this.#podLinks : this.#ownLinks).add(link.name);
+    const isOwn = isOwnAlias(link.alias) || link.group === LINK_GROUPS.unfinished;
+    if (isOwn && link.kind.kind === 'veth') this.#podLinks.add(link.name);
   }
 
-  #forget({ link }: LinkEvent): void {
-    this.#podLinks.delete(link.name);
-    this.#ownLinks.delete(link.name);
+  /** Our tunnels and the bridge. */
+  #arePlanned(devices: readonly string[]): boolean {
+    return devices.some((device) => this.#options.planned().links.has(device));
   }
 
   /** The kernel doesn't say whose doing it is that an entry comes or goes: it is ours where that was the plan. */
   #isPlanned({ entry }: Extract<NetworkEvent, { kind: 'forwarding' }>): boolean {
-    return this.#options.plannedForwarding().has(forwardingText(entry));
+    return this.#options.planned().forwarding.has(forwardingText(entry));
   }
 }
 

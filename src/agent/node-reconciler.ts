@@ -22,6 +22,7 @@ import { planAnnotations, planNode } from '../plan/plan-node.ts';
 import { renderNode } from '../render/node.ts';
 import { diffPod, guardTable } from '../render/pod.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
+import type { PlannedRows } from './change-watch.ts';
 import { hostFactsOf } from './host-facts.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { breachFindings, type PlanBreach, PlanProof } from './plan-proof.ts';
@@ -79,7 +80,7 @@ export class NodeReconciler {
   /** Host links of pods whose own change waits for its turn: a reconciliation before it leaves them to it. */
   readonly #awaited = new Set<string>();
   #plan: NodePlan | undefined;
-  #plannedForwarding: ReadonlySet<string> = new Set();
+  #planned: PlannedRows = { links: new Set(), forwarding: new Set() };
   /** What the kernel has been brought to, as long as nothing else is known to have changed it. */
   #left: Left | undefined;
 
@@ -92,9 +93,9 @@ export class NodeReconciler {
     return this.#plan;
   }
 
-  /** The forwarding entries of the last plan, as `forwardingText` writes them. */
-  get plannedForwarding(): ReadonlySet<string> {
-    return this.#plannedForwarding;
+  /** Rows of the last plan. */
+  get planned(): PlannedRows {
+    return this.#planned;
   }
 
   /**
@@ -197,7 +198,10 @@ export class NodeReconciler {
     if (verifyPlans === 'enforce' && breaches !== undefined && breaches.length > 0)
       return { findings, conflicts, ...annotations, results: [], ...proved };
     const desired = renderNode(plan);
-    this.#plannedForwarding = new Set(desired.host.forwarding.map(forwardingText));
+    this.#planned = {
+      links: new Set(desired.host.links.map(({ name }) => name)),
+      forwarding: new Set(desired.host.forwarding.map(forwardingText)),
+    };
     const results = await kernel.apply(diffStates(observe(desired), desired));
     this.#plan = plan;
     if (failureOf('apply plan', results) === undefined) this.#left = { addresses, facts, state: desired };
