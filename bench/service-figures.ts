@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Address, formatAddress, parseAddress } from '../src/address/address.ts';
 import { parsePrefix } from '../src/address/prefix.ts';
 import { inPieces } from '../src/agent/change-pieces.ts';
+import { PieceSize } from '../src/agent/piece-size.ts';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import { RulesetSession } from '../src/kernel/nftables/ruleset-session.ts';
 import type { TableChange } from '../src/netfilter/table-change.ts';
@@ -45,7 +46,9 @@ async function measureSize(size: number, peer: PeerSamples | undefined): Promise
   const load = async (tables: ServiceTables, session: RulesetSession) => {
     const apply = (changes: readonly TableChange[]) => session.applyAsync(changes);
     const render = (piece: Entries) => tables.change(piece, plan.surroundings).tables;
-    loads.push(await timed(() => inPieces(piecesOf(plan), render, apply)));
+    const size = new PieceSize();
+    const onTurn = (milliseconds: number) => size.adapt(milliseconds);
+    loads.push(await timed(() => inPieces(piecesOf(plan, size), { render, apply, onTurn })));
   };
   for (let round = 1; round < LOADS; round++) {
     using namespace = NetworkNamespace.create();
@@ -111,10 +114,13 @@ async function measureSize(size: number, peer: PeerSamples | undefined): Promise
 type Entries = readonly (readonly [string, PlannedService])[];
 
 /** As an agent cuts a load. */
-function* piecesOf({ services }: ServicePlan): Generator<Entries> {
+function* piecesOf({ services }: ServicePlan, size: PieceSize): Generator<Entries> {
   const entries = [...services];
-  const most = Math.floor(4000 / (ENDPOINTS + 1));
-  for (let from = 0; from < entries.length; from += most) yield entries.slice(from, from + most);
+  for (let from = 0; from < entries.length; ) {
+    const piece = entries.slice(from, from + Math.floor(size.elements / (ENDPOINTS + 1)));
+    from += piece.length;
+    yield piece;
+  }
 }
 
 async function timed(action: () => Promise<void>): Promise<number> {

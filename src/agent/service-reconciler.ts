@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Address, sameAddress } from '../address/address.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
@@ -22,7 +21,9 @@ import { CLOSE_LOOPBACK, ServiceTables } from '../render/service/service-tables.
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { inPieces } from './change-pieces.ts';
 import type { HostKernel } from './host-kernel.ts';
+import { PieceSize } from './piece-size.ts';
 import { deleteStaleFlows } from './stale-flow-deletion.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 export interface ServiceReconcilerOptions {
   readonly kernel: Pick<HostKernel, 'findServiceTables' | 'applyTables' | 'applySysctls' | 'protectsTables' | 'flows'>;
@@ -40,11 +41,6 @@ export interface ServiceReconcilerOptions {
   readonly onPlanned: (services: ReadonlyMap<string, PlannedService>) => void;
 }
 
-/**
- * Services and endpoints that a turn of the event loop plans and renders, some milliseconds; as a transaction they fit in
- * any socket's buffer, and the kernel's hash tables keep up with them.
- */
-const PIECE = 4000;
 type PlannedEntry = readonly [string, PlannedService | undefined];
 
 /** Services that change at once, from which it counts as a load. */
@@ -69,6 +65,7 @@ export class ServiceReconciler {
   #changed = 0;
   /** Whether any of them has, or had, a health check. */
   #healthChanged = false;
+  readonly #pieceSize = new PieceSize();
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
@@ -113,13 +110,17 @@ export class ServiceReconciler {
     const { kernel } = this.#options;
     const found = await kernel.findServiceTables();
     const tables = new ServiceTables();
-    for (const _ of tables.adoption(found)) await nextTurn();
+    const budget = new TurnBudget();
+    for (const _ of tables.adoption(found)) await budget.rest();
+    await budget.nextTurn();
     this.#tables = tables;
     this.#healthChanged = true;
     const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, true);
     // Of services that want the same front the first by name has it: as it comes first, it finds its own pool there.
     const pieces = this.#pieces(found.length > 0);
-    if (tables.keepsRules(surroundings)) {
+    const keepsRules = tables.keepsRules(surroundings);
+    await budget.nextTurn();
+    if (keepsRules) {
       const results = await this.#carryOut(pieces, render);
       const rest = tables.finishAdoption();
       kernel.applySysctls(rest.closing);
@@ -127,7 +128,7 @@ export class ServiceReconciler {
     }
     for (const piece of pieces) {
       render(piece);
-      await nextTurn();
+      await budget.rest();
     }
     kernel.applySysctls(tables.finishAdoption().closing);
     return await this.#applyTables(diffTables(found.map(wholeTable), tables.tables));
@@ -166,7 +167,7 @@ export class ServiceReconciler {
         attachment === undefined ? planServiceNamed(cluster.state, key, location) : planPortMappings(attachment);
       piece.push([key, planned]);
       weight += 1 + (planned?.pools.reduce((sum, { endpoints }) => sum + endpoints.length, 0) ?? 0);
-      if (weight < PIECE) continue;
+      if (weight < this.#pieceSize.elements) continue;
       yield piece;
       piece = [];
       weight = 0;
@@ -211,9 +212,10 @@ export class ServiceReconciler {
   ): Promise<readonly ChangeResult[]> {
     const results: ChangeResult[] = [];
     try {
-      await inPieces(pieces, render, async (tables) => {
+      const apply = async (tables: readonly TableChange[]) => {
         results.push(...(await this.#applyTables(tables)));
-      });
+      };
+      await inPieces(pieces, { render, apply, onTurn: (milliseconds) => this.#pieceSize.adapt(milliseconds) });
     } catch (error) {
       this.#trusted = false;
       throw error;

@@ -10,8 +10,8 @@ import type { PlacedPool } from './placed-pool.ts';
 import { classOfMark, numberOfMark } from './service-mark.ts';
 import { SERVICE_SETS } from './service-set.ts';
 
-/** Rows that are looked at in a turn of the event loop. */
-const TURN = 8000;
+/** Rows that are looked at at a time, a fraction of a millisecond. */
+const SOME = 500;
 const SMALLEST_BLOCK_BITS = 5;
 
 /** A pool that a front led to: its numbers are kept for whoever takes it. */
@@ -138,7 +138,7 @@ export class FoundPools {
 
 function* indexRows({ words, stride, length }: PackedElements, index: RowIndex): Generator<void> {
   for (let row = 0; row < length; row++) {
-    if (row % TURN === TURN - 1) yield;
+    if (row % SOME === SOME - 1) yield;
     const number = numberOfMark(words[row * stride] ?? 0);
     const known = index.get(number);
     if (known === undefined) index.set(number, [row]);

@@ -27,8 +27,8 @@ interface FrameFacts {
   readonly version: number;
 }
 
-/** Fronts that are adopted in a turn of the event loop. */
-const TURN = 4000;
+/** Fronts that are adopted at a time, a fraction of a millisecond. */
+const SOME = 100;
 
 const ELEMENT_CHANGES: ReadonlySet<TableChange['kind']> = new Set(['add-elements', 'remove-elements']);
 
@@ -59,7 +59,7 @@ export class ServiceTable {
     for (const { front, mark } of table.fronts()) {
       this.#fronts.adopt(front, mark);
       this.#pools.reserve(mark);
-      if (++count % TURN === 0) yield;
+      if (++count % SOME === 0) yield;
     }
     this.#pools.reserveRest();
     this.#isConsistent = table.isConsistent;

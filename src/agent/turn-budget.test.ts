@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TurnBudget } from './turn-budget.ts';
+
+test('others have their turn as soon as work has taken its share, and not before', async () => {
+  let time = 0;
+  const rests: number[] = [];
+  const nextTurn = async () => {
+    rests.push(time);
+    time += 100;
+  };
+  const budget = new TurnBudget({ now: () => time, nextTurn });
+  for (let step = 0; step < 10; step++) {
+    time += 2;
+    await budget.rest();
+  }
+  // What others take doesn't count.
+  assert.deepEqual(rests, [6, 112, 218]);
+});
+
+test('a turn that is given away is a new one afterwards', async () => {
+  let time = 0;
+  let turns = 0;
+  const budget = new TurnBudget({ now: () => time, nextTurn: async () => turns++ });
+  time = 5;
+  await budget.nextTurn();
+  time = 10;
+  await budget.rest();
+  assert.equal(turns, 1);
+});

@@ -1,0 +1,34 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Milliseconds of a turn that one piece of work may take before others have theirs. */
+const LONGEST = 6;
+
+export interface TurnBudgetOptions {
+  /** Milliseconds of any clock that never goes back. */
+  readonly now?: () => number;
+  readonly nextTurn?: () => Promise<unknown>;
+}
+
+/** The time that long work may take of a turn of the event loop, however fast this machine and how warm its code. */
+export class TurnBudget {
+  readonly #now: () => number;
+  readonly #nextTurn: () => Promise<unknown>;
+  #startedAt: number;
+
+  constructor({ now = () => performance.now(), nextTurn = () => setImmediate() }: TurnBudgetOptions = {}) {
+    this.#now = now;
+    this.#nextTurn = nextTurn;
+    this.#startedAt = now();
+  }
+
+  /** Lets others have their turn where this one has been long enough. */
+  async rest(): Promise<void> {
+    if (this.#now() - this.#startedAt >= LONGEST) await this.nextTurn();
+  }
+
+  /** Lets others have their turn. */
+  async nextTurn(): Promise<void> {
+    await this.#nextTurn();
+    this.#startedAt = this.#now();
+  }
+}
