@@ -12,8 +12,9 @@ export function mergeEndpointSlices(slices: readonly ClusterEndpointSlice[]): re
   const [only] = sorted;
   // Most services have one slice in a family: its endpoints needn't be kept twice.
   const endpoints = only !== undefined && sorted.length === 1 ? only.endpoints : sorted.flatMap(endpointsOf);
+  // Most addresses stand there once; what a value of one family shares with the other is told apart below.
+  if (new Set(endpoints.map(({ address }) => address.value)).size === endpoints.length) return endpoints;
   const byAddress = Map.groupBy(endpoints, ({ address }) => formatAddress(address));
-  if (byAddress.size === endpoints.length) return endpoints;
   return [...byAddress.values()].flatMap((entries) => (entries.length === 1 ? entries : withoutRepeats(entries)));
 }
 

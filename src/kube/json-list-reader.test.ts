@@ -40,6 +40,27 @@ describe('JsonListReader', () => {
     );
   });
 
+  it('reads items that begin with the same key, as what is inside of them may too', () => {
+    const alike = fc.record({ metadata: fc.jsonValue(), parts: fc.array(fc.record({ metadata: fc.jsonValue() })) });
+    fc.assert(
+      fc.property(fc.array(alike), fc.array(fc.nat()), (items, cuts) => {
+        const text = JSON.stringify({ items });
+        assert.deepEqual(read(text, cuts).items, JSON.parse(text).items);
+      }),
+    );
+  });
+
+  it('tells what takes an item from what the item itself is', () => {
+    const reader = new JsonListReader(() => JSON.parse('no JSON'));
+    assert.throws(() => reader.push(Buffer.from('{"items":[{"a":1},{"a":2}]}')), SyntaxError);
+    let taken = 0;
+    const second = new JsonListReader(() => {
+      if (++taken === 2) throw new SyntaxError('refused');
+    });
+    assert.throws(() => second.push(Buffer.from('{"items":[{"a":1},{"a":2},{"a":3}]}')), /refused/);
+    assert.equal(taken, 2);
+  });
+
   it('takes only the top-level items', () => {
     const list = { metadata: { items: [{ a: 1 }] }, x: ['items', [{ b: 1 }]], items: [{ items: [{ c: 1 }] }] };
     const { items, rest } = read(JSON.stringify(list));

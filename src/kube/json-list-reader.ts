@@ -5,6 +5,9 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
+/** The first key of an object. */
+const FIRST_KEY = /^\{"[^"\\]*":/;
+
 const ITEMS = /"items"\s*:\s*\[$/;
 
 /**
@@ -23,6 +26,11 @@ export class JsonListReader {
   #depth = 0;
   #inString = false;
   #escaped = false;
+  /**
+   * What ends an item and begins the next where they begin with the same key, as those of servers do: an item whose end is
+   * looked for in this way needn't be gone through byte by byte. Undefined before the first item; empty once it has misled.
+   */
+  #separator: Buffer | undefined;
 
   constructor(onItem: (item: unknown) => void) {
     this.#onItem = onItem;
@@ -69,6 +77,8 @@ export class JsonListReader {
     let depth = this.#depth;
     let inString = this.#inString;
     let escaped = this.#escaped;
+    // One that isn't in the rest of the chunk isn't looked for again.
+    let maySearch = true;
     for (let position = start; position < chunk.length; position++) {
       const byte = chunk[position];
       if (inString) {
@@ -77,7 +87,15 @@ export class JsonListReader {
         else if (byte === QUOTE) inString = false;
       } else if (byte === QUOTE) inString = true;
       else if (byte === OPEN_BRACE) {
-        if (depth++ === 0) itemStart = position;
+        if (depth++ > 0) continue;
+        const end = maySearch ? this.#takeItem(chunk, position) : -1;
+        if (end < 0) {
+          maySearch = this.#separator === undefined;
+          itemStart = position;
+        } else {
+          position = end;
+          depth = 0;
+        }
       } else if (byte === CLOSE_BRACE) {
         if (--depth > 0) continue;
         this.#finishItem(chunk.subarray(itemStart, position + 1));
@@ -96,6 +114,23 @@ export class JsonListReader {
     return chunk.length;
   }
 
+  /** Hands an item on whose end is found by the separator; returns the place of its last brace, or -1. */
+  #takeItem(chunk: Buffer, start: number): number {
+    const separator = this.#separator;
+    const end = separator === undefined || separator.length === 0 ? -1 : chunk.indexOf(separator, start);
+    if (end < 0) return -1;
+    let item: unknown;
+    try {
+      // What is an object as a whole can't be the beginning of a longer one.
+      item = JSON.parse(chunk.toString('utf8', start, end + 1));
+    } catch {
+      this.#separator = Buffer.alloc(0);
+      return -1;
+    }
+    this.#onItem(item);
+    return end;
+  }
+
   #finishItem(tail: Buffer): void {
     let text: string;
     if (this.#partial.length === 0) text = tail.toString('utf8');
@@ -103,6 +138,7 @@ export class JsonListReader {
       text = Buffer.concat([...this.#partial, tail]).toString('utf8');
       this.#partial = [];
     }
+    this.#separator ??= Buffer.from(`},${FIRST_KEY.exec(text)?.[0] ?? ''}`);
     this.#onItem(JSON.parse(text));
   }
 
