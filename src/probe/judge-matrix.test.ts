@@ -137,8 +137,8 @@ describe('judge of live probes', () => {
   it('prints a rule a line and each cause with a packet', () => {
     const text = formatReport(judge(delivered(a, b, '10.244.2.3', '10.244.1.2', { source: '10.0.0.1' })));
     assert.match(text, /^✘ pod-to-pod {4}violated {2}1 pair /m);
-    assert.match(text, /^ {6}pod\/default\/a → pod\/default\/b: tcp 10\.244\.1\.2 → 10\.244\.2\.3:9$/m);
-    assert.match(text, /^ {6}remedy: exempt/m);
+    assert.match(text, /^ {6}example {6}pod\/default\/a → pod\/default\/b: tcp 10\.244\.1\.2 → 10\.244\.2\.3:9$/m);
+    assert.match(text, /^ {6}remedy {7}exempt/m);
   });
 
   it('names what is known of the nodes where a packet is lost', () => {
