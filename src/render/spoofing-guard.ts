@@ -27,6 +27,23 @@ const UNSPECIFIED_IPV4 = parseAddress('0.0.0.0');
 const UNSPECIFIED_IPV6 = parseAddress('::');
 const LINK_LOCAL = parsePrefix('fe80::/10');
 
+/** The same rules for all pods: what says nothing of a pod is made, and looked at, once. */
+const EVERYBODYS: readonly Rule[] = [
+  rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
+  rule(
+    equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
+    isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
+    ACCEPT,
+  ),
+];
+const ROUTERS_ONLY = rule(
+  isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)),
+  DROP,
+);
+const IS_ADVERTISEMENT = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
+const IS_NOT_LINK_LOCAL = differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL));
+const NO_ADVERTISEMENTS = rule(IS_ADVERTISEMENT, IS_NOT_LINK_LOCAL, DROP);
+
 /** netdev chains run in this order; nft calls it `filter`. */
 const FILTER_PRIORITY = 0;
 
@@ -55,27 +72,17 @@ export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attac
       ...neighbourDiscoveryRules(ipv6),
       ...ipv6.map((address) => rule(equals('ip6 saddr', addressLiteral(address)), ACCEPT)),
       ...(ipv4.length === 0 ? [] : [arpRule(mac, ipv4)]),
-      rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
-      rule(
-        equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
-        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
-        ACCEPT,
-      ),
+      ...EVERYBODYS,
     ],
   };
 }
 
 /** Stand before the pod's own source is accepted, since it may be used to advertise somebody else's address. */
 function neighbourDiscoveryRules(addresses: readonly Address[]): readonly Rule[] {
-  const advertisement = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
-  const foreignTarget = [
-    ...addresses.map((address) => differs('icmpv6 taddr', addressLiteral(address))),
-    differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL)),
-  ];
-  return [
-    rule(isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
-    rule(advertisement, ...foreignTarget, DROP),
-  ];
+  const ofOthers = addresses.map((address) => differs('icmpv6 taddr', addressLiteral(address)));
+  const advertisements =
+    ofOthers.length === 0 ? NO_ADVERTISEMENTS : rule(IS_ADVERTISEMENT, ...ofOthers, IS_NOT_LINK_LOCAL, DROP);
+  return [ROUTERS_ONLY, advertisements];
 }
 
 function arpRule(mac: string, addresses: readonly Address[]): Rule {

@@ -16,7 +16,7 @@ import type {
   Verdict,
 } from '../../src/netfilter/node.ts';
 import { anyAddress, anyMark, anyMatch, anyPort, literal, match, number, type RulePlace } from './arbitrary-match.ts';
-import type { SiteName } from './site-plan.ts';
+import { devicesOf, INTERFACES, macOf, type SiteName } from './site-plan.ts';
 
 type Weighted = fc.WeightedArbitrary<readonly Statement[]>;
 
@@ -95,6 +95,8 @@ function anyVerdictMap(chains: readonly string[]): fc.Arbitrary<readonly Stateme
     ]),
   );
 }
+
+const ACCEPT: Statement = { kind: 'verdict', verdict: { kind: 'accept' } };
 
 const natFlags: fc.Arbitrary<readonly NatFlag[]> = fc.constant([]);
 
@@ -292,4 +294,74 @@ export function anyTable(site: SiteName, name: string): fc.Arbitrary<Table> {
       })
       .map((chains) => ({ family, name, flags: [], sets: [], maps: [], chains: chains.flat() }));
   });
+}
+
+function anyDeviceMatch(site: SiteName, hook: HookName): fc.Arbitrary<readonly Statement[]> {
+  const mac = fc.constantFrom(...INTERFACES).map((each): Literal => ({ kind: 'mac', mac: macOf(each) }));
+  const isOf = fc.constantFrom('==' as const, '!=' as const);
+  const ofFrame = fc
+    .tuple(fc.constantFrom('ether saddr' as const, 'ether daddr' as const), isOf, mac)
+    .map(([field, operator, value]): readonly Statement[] => [
+      match({ kind: 'payload', field }, operator, literal(value)),
+    ]);
+  const inner = anyMatch({ site, families: [4, 6], hook }).filter(
+    (statements) => !/"kind":"(?:ct|fib)"|nfproto|pkttype|skuid|cgroup/.test(textOf(statements)),
+  );
+  return fc.oneof({ weight: 6, arbitrary: inner }, { weight: hook === 'ingress' ? 2 : 0, arbitrary: ofFrame });
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part));
+}
+
+function anyDeviceRule(site: SiteName, hook: HookName, chains: readonly string[]): fc.Arbitrary<Rule> {
+  const mark = anyMark.map((value): readonly Statement[] => [{ kind: 'set-meta', key: 'mark', value: number(value) }]);
+  const verdict = anyVerdict(chains).map((each): readonly Statement[] => [{ kind: 'verdict', verdict: each }]);
+  return fc
+    .record({
+      matches: fc.array(anyDeviceMatch(site, hook), { maxLength: 2 }),
+      end: fc.oneof({ weight: 3, arbitrary: verdict }, { weight: 1, arbitrary: mark }),
+    })
+    .map(({ matches, end }) => ({ statements: [...matches, end].flat() }));
+}
+
+/** Neighbours are still asked for and answer, whatever the chain's other rules and its policy drop. */
+const NEIGHBOURS: readonly Rule[] = [
+  { statements: [match({ kind: 'meta', key: 'protocol' }, '==', number(0x0806)), ACCEPT] },
+  {
+    statements: [
+      match({ kind: 'meta', key: 'l4proto' }, '==', number(58)),
+      match({ kind: 'payload', field: 'icmpv6 type' }, '==', {
+        kind: 'set',
+        elements: [135, 136].map((value) => ({ key: [{ kind: 'number', value }] })),
+      }),
+      ACCEPT,
+    ],
+  },
+];
+
+/** A table whose chains look at what devices receive and send. */
+export function anyDeviceTable(site: SiteName, name: string): fc.Arbitrary<Table> {
+  const devices = fc.uniqueArray(fc.constantFrom(...devicesOf(site), 'lo'), { minLength: 1, maxLength: 2 });
+  const chain = fc
+    .tuple(fc.constantFrom('ingress' as const, 'egress' as const), devices, fc.nat(1000), fc.nat(9))
+    .chain(([hook, on, id, chance]) =>
+      fc
+        .tuple(
+          fc.array(anyDeviceRule(site, hook, [`r${id}`]), { minLength: 1, maxLength: 4 }),
+          fc.array(anyDeviceRule(site, hook, []), { maxLength: 2 }),
+          fc.constantFrom(-10, 0, 10),
+        )
+        .map(([rules, others, priority]): readonly Chain[] => [
+          {
+            name: `b${id}`,
+            base: { type: 'filter', hook, priority, policy: chance === 0 ? 'drop' : 'accept', devices: on },
+            rules: [...NEIGHBOURS, ...rules],
+          },
+          { name: `r${id}`, rules: others },
+        ]),
+    );
+  return fc
+    .uniqueArray(chain, { minLength: 1, maxLength: 3, selector: ([first]) => first?.name })
+    .map((chains) => ({ family: 'netdev', name, flags: [], sets: [], maps: [], chains: chains.flat() }));
 }

@@ -3,7 +3,7 @@ import type { Mac } from '../../address/mac.ts';
 import type { Neighbour } from '../../host/network-state.ts';
 import type { Route, RoutingRule } from '../../host/route.ts';
 import type { RejectType } from '../../netfilter/node.ts';
-import type { IpHook } from './evaluate-hook.ts';
+import type { PacketHook } from './evaluate-hook.ts';
 import type { PolicyStep, RuleStep } from './flight.ts';
 import type { Packet } from './packet.ts';
 
@@ -13,14 +13,14 @@ export type EndReason =
   /** A rule, or the policy of a chain, let it go no further. */
   | {
       readonly kind: 'rule';
-      readonly hook: IpHook;
+      readonly hook: PacketHook;
       readonly by?: RuleStep | PolicyStep;
       /** How it was refused, where the sender is told. */
       readonly with?: RejectType;
       /** The sysctl for which a frame that a bridge passes on is shown to the rules at all. */
       readonly bridgedBy?: string;
     }
-  | { readonly kind: 'unknown-rule'; readonly hook: IpHook; readonly why: string; readonly by?: RuleStep }
+  | { readonly kind: 'unknown-rule'; readonly hook: PacketHook; readonly why: string; readonly by?: RuleStep }
   /** No table that the routing rules lead to has a route. */
   | { readonly kind: 'no-route'; readonly destination: Address; readonly tables: readonly number[] }
   | { readonly kind: 'unknown-route'; readonly destination: Address; readonly why: string }

@@ -1,9 +1,10 @@
 import type { Address } from '../../address/address.ts';
+import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
 import { translatedEnds } from './connection.ts';
-import type { EvaluationContext, Flight } from './flight.ts';
+import type { EvaluationContext, Flight, KernelView } from './flight.ts';
 import { aspectOf, observeLayout, observePoint, observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { hasPorts } from './packet.ts';
@@ -126,7 +127,7 @@ function fieldValue(
 ): Value {
   switch (expression.kind) {
     case 'payload':
-      return payloadValue(expression.field, flight);
+      return payloadValue(expression.field, flight, context);
     case 'meta':
       return metaValue(expression.key, flight, context);
     case 'ct':
@@ -170,7 +171,8 @@ function optional(value: number | undefined): Value {
 }
 
 /** Of a header that the packet hasn't, the kernel reads what stands there instead, unless a match before it keeps it away. */
-function payloadValue(field: PayloadField, { packet }: Flight): Value {
+function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationContext): Value {
+  const { packet, frame } = flight;
   observeLayout(packet.protocol, field);
   switch (field) {
     case 'ip saddr':
@@ -211,10 +213,13 @@ function payloadValue(field: PayloadField, { packet }: Flight): Value {
       return packet.protocol === PROTOCOL_NUMBERS.icmpv6 ? optional(packet.icmpCode) : ABSENT;
     case 'ip dscp':
     case 'icmpv6 taddr':
-    case 'ether saddr':
-    case 'ether daddr':
-    case 'ether type':
       return UNKNOWN;
+    case 'ether saddr':
+      return inEthernet(flight, view, frame?.source);
+    case 'ether daddr':
+      return inEthernet(flight, view, frame?.destination);
+    case 'ether type':
+      return inEthernet(flight, view, undefined);
     case 'arp operation':
     case 'arp saddr ether':
     case 'arp saddr ip':
@@ -227,8 +232,18 @@ function payloadValue(field: PayloadField, { packet }: Flight): Value {
   }
 }
 
+/** nft asks for the type of the device that a packet came in by before it reads the header: one that is sent has none. */
+function inEthernet({ frame, inputDevice }: Flight, view: KernelView, mac: Mac | undefined): Value {
+  if (frame === undefined || inputDevice === undefined) return UNKNOWN;
+  if (view.device(inputDevice)?.type !== ETHERNET) return ABSENT;
+  return mac === undefined ? UNKNOWN : valueOfLiteral({ kind: 'mac', mac });
+}
+
+/** `linux/if_arp.h`: ARPHRD_ETHER. */
+const ETHERNET = 1;
+
 function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): Value {
-  const { packet, inputDevice, outputDevice } = flight;
+  const { packet, inputDevice, outputDevice, frame } = flight;
   const isFour = packet.source.family === 4;
   const device = (name: string | undefined) => (name === undefined ? undefined : view.device(name));
   switch (key) {
@@ -253,13 +268,15 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
     case 'l4proto':
       return BigInt(packet.protocol);
     case 'nfproto':
-      return isFour ? 2n : 10n;
+      // at a device it is that of the table
+      return frame !== undefined ? UNKNOWN : isFour ? 2n : 10n;
     case 'protocol':
       return isFour ? 0x0800n : 0x86ddn;
     case 'pkttype':
-      return 0n;
+      return frame === undefined ? 0n : UNKNOWN;
     case 'length':
-      return BigInt(packet.length);
+      // of what is sent, with the frame's header
+      return frame === undefined || inputDevice !== undefined ? BigInt(packet.length) : UNKNOWN;
     case 'skuid':
     case 'cgroup':
       // a packet that was received has no socket
@@ -286,6 +303,7 @@ const DESTINATION_NAT = 32n;
 function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | undefined, flight: Flight): Value {
   const { tracking, packet } = flight;
   const { connection } = tracking;
+  if (flight.frame !== undefined) return UNKNOWN;
   if (key === 'state') return STATES[tracking.state];
   if (connection === undefined) return ABSENT;
   const tuple = (direction ?? tracking.direction) === 'original' ? connection.original : connection.reply;

@@ -28,6 +28,11 @@ import { both } from './value.ts';
 
 export type IpHook = Extract<HookName, 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'>;
 
+/** Where the chains of a device see its packets: before the host receives them, and once it has sent them. */
+export type DeviceHook = Extract<HookName, 'ingress' | 'egress'>;
+
+export type PacketHook = IpHook | DeviceHook;
+
 export type HookVerdict =
   | { readonly kind: 'accept' | 'drop' }
   | { readonly kind: 'reject'; readonly with: RejectType }
@@ -64,7 +69,7 @@ const NAT_ENDS: Readonly<Record<IpHook, NatEnd | undefined>> = {
 /** Jumps nest this deep at most (NFT_JUMP_STACK_SIZE); more are a loop. */
 const DEEPEST_JUMP = 16;
 
-interface ChainEntry {
+export interface ChainEntry {
   readonly kind: 'chain';
   readonly table: Table;
   readonly chain: Chain;
@@ -252,7 +257,8 @@ function remembered<Value extends object>(cache: WeakMap<Table, Value>, table: T
   return known;
 }
 
-function runBaseChain(
+/** Runs a packet through a base chain, and the chains that it leads to. */
+export function runBaseChain(
   { table, chain, base }: ChainEntry,
   outcome: HookOutcome,
   end: NatEnd | undefined,

@@ -1,4 +1,5 @@
 import type { Address } from '../../address/address.ts';
+import type { Mac } from '../../address/mac.ts';
 import type { Chain, NamedMap, NamedSet, Rule, Table } from '../../netfilter/node.ts';
 import type { Tracking } from './connection.ts';
 import type { Packet } from './packet.ts';
@@ -15,10 +16,18 @@ export interface Flight {
   readonly outputDevice?: string;
   /** The bridge that passes it on as a frame, without routing it. */
   readonly bridge?: string;
+  /** What it is carried in, while the chains of a device look at it: before it is received, or once it is sent. */
+  readonly frame?: Frame;
   /** Of packets that leave by a device: who on its link gets them. */
   readonly nextHop?: Address;
   /** Of packets that begin here and were changed so that another way may be theirs: what it was looked up by, the last time. */
   readonly rerouted?: { readonly mark: number; readonly source: Address; readonly destination: Address };
+}
+
+/** The link-layer header that a packet has at a device; absent MACs are not known. */
+export interface Frame {
+  readonly source?: Mac;
+  readonly destination?: Mac;
 }
 
 /** What rules ask the rest of the kernel. */

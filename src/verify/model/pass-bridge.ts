@@ -3,9 +3,10 @@ import { INVALID } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet, Tuple } from './packet.ts';
+import { passDevice } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import { refusalOf } from './refusal.ts';
-import { lookUpRoute } from './route-lookup.ts';
+import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Port, Site } from './site.ts';
 import { isStray, sourceProblem } from './source-check.ts';
 import { both } from './value.ts';
@@ -21,7 +22,7 @@ import {
   withVisit,
 } from './walk-state.ts';
 
-type Follow = (to: Port, packet: Packet, state: WalkState) => Outcomes;
+type Follow = (to: Port, packet: Packet, mark: number, state: WalkState) => Outcomes;
 
 /**
  * A frame on its way through a bridge. Where br_netfilter is on, the rules see it as if the bridge had routed it to itself, and so
@@ -35,7 +36,7 @@ export function passBridge(
   walk: Walk,
   from: Port,
   to: Port,
-  packet: Packet,
+  { packet, mark }: { readonly packet: Packet; readonly mark: number },
   state: WalkState,
   follow: Follow,
 ): Outcomes {
@@ -43,7 +44,7 @@ export function passBridge(
   const isForBridge = to.through === undefined && entry?.device.master === to.device.name && entry.site === to.site;
   const through = isForBridge ? { site: to.site, bridge: to.device } : to.through;
   const key = `net.bridge.bridge-nf-call-${packet.source.family === 4 ? 'iptables' : 'ip6tables'}`;
-  if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(to, packet, state);
+  if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(to, packet, mark, state);
   const { site, bridge } = through;
   const { name } = bridge;
   const hook = (
@@ -65,11 +66,11 @@ export function passBridge(
     const passing: Flight = { ...arrived, outputDevice: name, bridge: name, nextHop: arrived.packet.destination };
     return hook('forward', passing, after, (passed, next) =>
       hook('postrouting', passed, next, (sent, last) =>
-        follow(receiver, sent.packet, withConnection(last, site, sent.tracking.connection)),
+        follow(receiver, sent.packet, sent.mark, withConnection(last, site, sent.tracking.connection)),
       ),
     );
   };
-  const begin: Flight = { packet, mark: 0, tracking: INVALID, inputDevice: name };
+  const begin: Flight = { packet, mark, tracking: INVALID, inputDevice: name };
   const here = isForBridge ? arrivedAt(site, name, packet, state) : state;
   return hook('prerouting', begin, here, (arrived, after) => {
     if (!sameAddress(arrived.packet.destination, packet.destination))
@@ -82,12 +83,29 @@ export function passBridge(
     if (!isForBridge) return pass(arrived, to, after);
     return isStray(arrived.packet, name)
       ? [ending(after, 'dropped', site, arrived.packet, { kind: 'loopback-source', device: name })]
-      : walk.route(site, arrived, name, after);
+      : handUp(walk, site, name, arrived, after);
   });
 }
 
 function arrivedAt(site: Site, device: string, packet: Packet, state: WalkState): WalkState {
   return withVisit(withStep(state, { kind: 'receive', site, device }), { site, device, arrived: true, packet });
+}
+
+/** A frame that the bridge itself takes, past the hooks that it was shown to already. */
+function handUp(
+  walk: Walk,
+  site: Site,
+  bridge: string,
+  arrived: Flight,
+  state: WalkState,
+  found?: RouteAnswer,
+): Outcomes {
+  const device = site.links.get(bridge);
+  if (device === undefined) return walk.route(site, arrived, bridge, state, found);
+  const { packet, mark } = arrived;
+  return passDevice('ingress', { site, device }, { packet, mark, frame: {} }, state, (passed, its, after) =>
+    walk.route(site, { ...arrived, packet: passed, mark: its }, bridge, after, found),
+  );
 }
 
 /** What is sent elsewhere on the bridge stays on it; the rest leaves it, and is routed (`br_nf_pre_routing_finish`). */
@@ -105,7 +123,7 @@ function passOrRoute(
   return answers.flatMap(({ content, probability }) => {
     const after = { ...state, probability: both(state.probability, probability) };
     if (content.kind !== 'unicast' || content.hop.device !== bridge)
-      return walk.route(site, arrived, bridge, after, content);
+      return handUp(walk, site, bridge, arrived, after, content);
     const problem = sourceProblem(site, bridge, packet, mark, content, true);
     if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
     const link = site.links.get(bridge);

@@ -4,7 +4,7 @@ import { parsePrefix, prefixContains } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { RejectType } from '../../netfilter/node.ts';
 import { trackingOfAnswer } from './connection.ts';
-import type { HookOutcome, IpHook } from './evaluate-hook.ts';
+import type { HookOutcome, PacketHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import { observePrefix } from './observe-address.ts';
 import type { Packet } from './packet.ts';
@@ -41,7 +41,7 @@ const ACK = 16;
  */
 export function refusalOf(
   site: Site,
-  hook: IpHook,
+  hook: PacketHook,
   { verdict, flight }: HookOutcome,
   bridgedFrom?: Port,
 ): Bounce | undefined {

@@ -12,15 +12,19 @@ export function tracksConnections(ruleset: Ruleset, family: 4 | 6): boolean {
     tracks = ruleset.tables.some(
       (table) =>
         (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) &&
-        table.chains.some(({ rules }) => rules.some(({ statements }) => statements.some(needsTracking))),
+        table.chains.some(({ rules }) =>
+          rules.some(({ statements }) => statements.some((each) => needsTracking(each, family))),
+        ),
     );
     known.set(family, tracks);
   }
   return tracks;
 }
 
-function needsTracking(statement: Statement): boolean {
+function needsTracking(statement: Statement, family: 4 | 6): boolean {
   const { kind } = statement;
+  // of a table for both families it asks for its own only (`nft_nat_init`)
+  if (kind === 'nat' && statement.family !== undefined) return statement.family === (family === 4 ? 'ip' : 'ip6');
   if (kind === 'nat' || kind === 'masquerade' || kind === 'redirect' || kind === 'set-ct' || kind === 'unknown')
     return true;
   return expressionsOf(statement).some(readsConnection);

@@ -1,11 +1,14 @@
 import type { Address } from '../../address/address.ts';
+import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { EndReason } from './end-reason.ts';
-import type { Flight } from './flight.ts';
+import type { DeviceHook } from './evaluate-hook.ts';
+import type { Flight, Frame } from './flight.ts';
 import { observePoint } from './observe-comparison.ts';
 import type { Packet } from './packet.ts';
 import { passBridge } from './pass-bridge.ts';
+import { type FramedPacket, passDevice, passLower } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import type { Port, Site } from './site.ts';
 import { vxlanOverhead } from './source-address.ts';
@@ -26,23 +29,85 @@ export function transmit(
   const link = site.links.get(device);
   if (link === undefined) return [ending(state, 'unknown', site, packet, { kind: 'unknown-device', device })];
   if (!link.up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device })];
-  if (link.kind.kind === 'vxlan') return encapsulate(walk, site, link, link.kind, nextHop, { packet, mark }, state);
+  const from: Port = { site, device: link };
+  const framed: FramedPacket = { packet, mark, frame: frameOf(link) };
+  const { kind } = link;
+  if (kind.kind === 'vxlan')
+    return passDevice('egress', from, framed, state, (sent, its, after) =>
+      encapsulate(walk, site, link, kind, nextHop, { packet: sent, mark: its }, after),
+    );
   const ports = walk.map.segment(site, link);
-  if (ports === undefined) return toFabric(walk, site, link, nextHop, packet, state);
-  const receiver = receiverOn(ports, site, device, nextHop, packet);
-  if ('kind' in receiver)
-    return walk.map.leadsOut(site, link)
-      ? toFabric(walk, site, link, nextHop, packet, state)
-      : [ending(state, 'dropped', site, packet, receiver)];
-  const from = { site, device: link };
-  const visited = atPorts(walk, from, receiver, packet, state);
-  return passBridge(walk, from, receiver, packet, visited, (to, passed, after) => arrive(walk, to, passed, after));
+  const receiver = ports === undefined ? undefined : receiverOn(ports, site, device, nextHop, packet);
+  if (receiver === undefined || 'kind' in receiver) {
+    if (receiver !== undefined && !walk.map.leadsOut(site, link))
+      return [ending(state, 'dropped', site, packet, receiver)];
+    return passDevice('egress', from, framed, state, (sent, its, after) =>
+      passLower('egress', walk.map, from, { ...framed, packet: sent, mark: its }, after, (last, _, next) =>
+        toFabric(walk, from, nextHop, last, next),
+      ),
+    );
+  }
+  const frame = frameOf(link, receiver.device.mac);
+  return passDevice('egress', from, { ...framed, frame }, state, (sent, its, after) =>
+    alongLink(walk, from, receiver, { packet: sent, mark: its, frame }, atPorts(walk, from, receiver, sent, after)),
+  );
 }
 
-function arrive(walk: Walk, { site, device }: Port, packet: Packet, state: WalkState): Outcomes {
+function frameOf({ mac: source }: Link, destination?: Mac): Frame {
+  return { ...(source !== undefined && { source }), ...(destination !== undefined && { destination }) };
+}
+
+/** From one device to another on its link: in by a port of a bridge, through it, and out of another port. */
+function alongLink(walk: Walk, from: Port, to: Port, framed: FramedPacket, state: WalkState): Outcomes {
+  const { frame } = framed;
+  const entry = portOf(walk, from);
+  // a mark stays in its namespace
+  const entered = entry === undefined || entry.site === from.site ? framed : { ...framed, mark: 0 };
+  return atPort('ingress', entry, entered, state, (packet, mark, inside) =>
+    passBridge(walk, from, to, { packet, mark }, inside, (receiver, passed, its, after) => {
+      const isUp = entry?.device.master === receiver.device.name && entry.site === receiver.site;
+      const leaving = { packet: passed, mark: its, frame };
+      return atPort('egress', portOf(walk, receiver), leaving, after, (last, kept, next) =>
+        arrive(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
+      );
+    }),
+  );
+}
+
+function atPort(
+  hook: DeviceHook,
+  port: Port | undefined,
+  framed: FramedPacket,
+  state: WalkState,
+  follow: (packet: Packet, mark: number, state: WalkState) => Outcomes,
+): Outcomes {
+  return port === undefined ? follow(framed.packet, framed.mark, state) : passDevice(hook, port, framed, state, follow);
+}
+
+/** The port of a bridge that a device hangs on. */
+function portOf(walk: Walk, { site, device }: Port): Port | undefined {
+  const port = walk.map.peerOf(site, device);
+  return port?.device.master === undefined ? undefined : port;
+}
+
+function arrive(walk: Walk, to: Port, framed: FramedPacket, state: WalkState): Outcomes {
+  const { site, device } = to;
   const { name, up } = device;
-  if (!up) return [ending(state, 'dropped', site, packet, { kind: 'device-down', device: name })];
-  return walk.receive(site, name, packet, withStep(state, { kind: 'receive', site, device: name }));
+  if (!up) return [ending(state, 'dropped', site, framed.packet, { kind: 'device-down', device: name })];
+  const here = withStep(state, { kind: 'receive', site, device: name });
+  return passDevice('ingress', to, framed, here, (packet, mark, after) =>
+    walk.receive(site, name, packet, after, undefined, mark),
+  );
+}
+
+/** In from outside of what is known. @param source the sender's MAC, where no router is between */
+function arriveFromFabric(walk: Walk, to: Port, packet: Packet, state: WalkState, source?: Mac): Outcomes {
+  const { mac } = to.device;
+  const frame = { ...(source !== undefined && { source }), ...(mac !== undefined && { destination: mac }) };
+  const framed: FramedPacket = { packet, mark: 0, frame };
+  return passLower('ingress', walk.map, to, framed, state, (passed, mark, after) =>
+    arrive(walk, to, { packet: passed, mark, frame }, after),
+  );
 }
 
 /** The packet at the ports of bridges that it passes on its way between two devices: programs may sit there. */
@@ -57,19 +122,25 @@ function atPorts(walk: Walk, from: Port, to: Port, packet: Packet, state: WalkSt
 }
 
 /** Out of the last device that is known: to the host that has the next hop's address, or out of sight. */
-function toFabric(walk: Walk, site: Site, link: Link, nextHop: Address, packet: Packet, state: WalkState): Outcomes {
+function toFabric(
+  walk: Walk,
+  { site, device: link }: Port,
+  nextHop: Address,
+  packet: Packet,
+  state: WalkState,
+): Outcomes {
   const [direct] = site.isRoot ? hostPorts(walk, site, nextHop, 'on the fabric') : [];
-  if (direct !== undefined) return arrive(walk, direct, packet, state);
+  if (direct !== undefined) return arriveFromFabric(walk, direct, packet, state, link.mac);
   // routers between hosts are seldom among what is known: that they carry packets to the hosts' own addresses is taken for granted
   const [beyond] = site.isRoot ? hostPorts(walk, site, packet.destination, 'anywhere') : [];
   if (beyond !== undefined) {
     const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: beyond.site });
-    return arrive(walk, beyond, packet, carried);
+    return arriveFromFabric(walk, beyond, packet, carried);
   }
   const routed = site.isRoot ? fabricPort(walk, site, packet.destination) : undefined;
   if (routed !== undefined) {
     const carried = withStep(state, { kind: 'fabric', site, router: nextHop, beyond: routed.site, routed: true });
-    return arrive(walk, routed, packet, carried);
+    return arriveFromFabric(walk, routed, packet, carried);
   }
   return [ending(state, 'unknown', site, packet, { kind: 'out-of-sight', device: link.name, nextHop })];
 }

@@ -1,6 +1,6 @@
 import type { Connection, Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
-import type { HookOutcome, IpHook } from './evaluate-hook.ts';
+import type { HookOutcome, PacketHook } from './evaluate-hook.ts';
 import { type Packet, sameHeaders, sameTuple, type Tuple } from './packet.ts';
 import type { Port, Site } from './site.ts';
 import { both } from './value.ts';
@@ -91,7 +91,7 @@ export function withStep(state: WalkState, step: WalkStep): WalkState {
 export function afterHook(
   state: WalkState,
   site: Site,
-  hook: IpHook,
+  hook: PacketHook,
   outcome: HookOutcome,
   bridged = false,
 ): WalkState {
@@ -117,7 +117,7 @@ export function stopped(
   state: WalkState,
   site: Site,
   packet: Packet,
-  hook: IpHook,
+  hook: PacketHook,
   { verdict, steps }: HookOutcome,
   { bridgedBy, bounce }: { readonly bridgedBy?: string; readonly bounce?: Bounce | undefined } = {},
 ): WalkOutcome {

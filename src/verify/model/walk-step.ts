@@ -2,7 +2,7 @@ import type { Address } from '../../address/address.ts';
 import type { ForwardingEntry, Neighbour } from '../../host/network-state.ts';
 import type { NextHop, Route } from '../../host/route.ts';
 import type { EndReason } from './end-reason.ts';
-import type { IpHook } from './evaluate-hook.ts';
+import type { PacketHook } from './evaluate-hook.ts';
 import type { HookStep } from './flight.ts';
 import type { Packet } from './packet.ts';
 import type { Site } from './site.ts';
@@ -13,7 +13,7 @@ export type WalkStep = { readonly site: Site } & (
   | { readonly kind: 'send'; readonly packet: Packet }
   | {
       readonly kind: 'hook';
-      readonly hook: IpHook;
+      readonly hook: PacketHook;
       /** The packet is a frame that a bridge passes on, and shows to the rules (br_netfilter). */
       readonly bridged: boolean;
       readonly by: HookStep;

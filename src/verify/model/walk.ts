@@ -9,6 +9,7 @@ import type { EndReason } from './end-reason.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet, Tuple } from './packet.ts';
+import { passDevice } from './pass-device.ts';
 import { type ErrorKind, icmpError, refusalOf, sourceTowards } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site, SiteMap } from './site.ts';
@@ -115,7 +116,18 @@ export class Walk {
     if (routed.kind === 'unicast') return this.#leave(site, flight, routed.route, routed.hop, state);
     const looped = { ...flight, outputDevice: 'lo', nextHop: flight.packet.destination };
     return this.#hook('postrouting', site, looped, state, (sent, next) =>
-      this.receive(site, 'lo', sent.packet, withConnection(next, site, sent.tracking.connection), sent),
+      this.#loopBack(site, sent, withConnection(next, site, sent.tracking.connection)),
+    );
+  }
+
+  #loopBack(site: Site, flight: Flight, state: WalkState): Outcomes {
+    const device = site.links.get('lo');
+    const back = (packet: Packet, mark: number, after: WalkState) =>
+      this.receive(site, 'lo', packet, after, { ...flight, packet, mark });
+    if (device === undefined) return back(flight.packet, flight.mark, state);
+    const port = { site, device };
+    return passDevice('egress', port, { ...flight, frame: {} }, state, (packet, mark, after) =>
+      passDevice('ingress', port, { packet, mark, frame: {} }, after, back),
     );
   }
 
@@ -184,7 +196,10 @@ export class Walk {
       if (own !== mac)
         return dropped({ kind: 'other-tunnel-mac', device, taken: mac, ...(own !== undefined && { mac: own }) });
       const step = { kind: 'decapsulate', site, device, vni, packet } as const;
-      return this.receive(site, device, packet, withStep(kept, step), undefined, arrived.mark);
+      const framed = { packet, mark: arrived.mark, frame: { destination: mac } };
+      return passDevice('ingress', { site, device: tunnel }, framed, withStep(kept, step), (inner, mark, after) =>
+        this.receive(site, device, inner, after, undefined, mark),
+      );
     });
   }
 

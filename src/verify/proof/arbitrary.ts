@@ -86,6 +86,30 @@ const dropping: fc.Arbitrary<Fault> = fc
     return (hosts) => withNft(hosts, at, text);
   });
 
+/** Chains of devices, which see a pod's packets before its host does. */
+const filtering: fc.Arbitrary<Fault> = fc
+  .record({
+    at: host,
+    hook: fc.constantFrom('ingress', 'egress'),
+    devices: fc.constantFrom('veth0', 'veth1', 'eth0', 'veth0, veth1'),
+    asks: fc.constantFrom(
+      'ip daddr 10.244.1.2',
+      'ip saddr 10.244.0.2',
+      'ip saddr != 10.244.0.0/16',
+      'tcp dport 1000-1999',
+      'udp sport 53',
+      'ip6 daddr fd00:10:244:1::/64',
+      'ether saddr 02:00:00:00:00:01',
+      'meta l4proto icmp',
+    ),
+    verdict: fc.constantFrom('drop', 'drop', 'accept'),
+  })
+  .map(({ at, hook, devices, asks, verdict }) => {
+    const policy = verdict === 'accept' ? 'drop' : 'accept';
+    const text = `table netdev d { chain c { type filter hook ${hook} devices = { ${devices} } priority 5; policy ${policy}; ${asks} ${verdict}; } }`;
+    return (hosts) => withNft(hosts, at, text);
+  });
+
 const mapping: fc.Arbitrary<Fault> = fc
   .record({ at: host, hook: filterHook, pods: fc.uniqueArray(place.filter((text) => !text.includes('/'))) })
   .map(({ at, hook, pods }) => {
@@ -217,6 +241,7 @@ export const arbitraryFaults: fc.Arbitrary<PlannedCluster> = fc
       fc.oneof(
         dropping,
         dropping,
+        filtering,
         mapping,
         translating,
         marking,

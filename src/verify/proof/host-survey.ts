@@ -101,7 +101,11 @@ export class HostSurvey {
       const [device, ...others] = base?.devices ?? [];
       const dossier = device === undefined || others.length > 0 ? undefined : this.#byWord.get(device);
       if (dossier === undefined) {
+        for (const one of base?.devices ?? [])
+          if (one.endsWith('*')) this.#deviceNames.add(one);
+          else this.#byWord.get(one)?.addFact(name, { chain });
         this.#noteNames(rules);
+        if (table.family === 'netdev' || table.family === 'inet') this.#noteMacs(rules);
         continue;
       }
       dossier.addFact(name, chain === device ? { base, rules } : { chain, base, rules });
@@ -115,6 +119,13 @@ export class HostSurvey {
       if (part.kind === 'name' && 'name' in part) this.#deviceNames.add(String(part.name));
       if (part.kind === 'meta' && 'key' in part && (part.key === 'iif' || part.key === 'oif'))
         this.#asksForNumbers = true;
+    });
+  }
+
+  /** Rules at devices tell pods apart by their MACs. */
+  #noteMacs(value: unknown): void {
+    forEachPart(value, (part) => {
+      if ('kind' in part && part.kind === 'mac' && 'mac' in part) this.#byWord.get(String(part.mac))?.setApart();
     });
   }
 

@@ -46,6 +46,47 @@ describe('proveRules', () => {
     assert.equal(Math.max(...(pods?.violations.map(({ pairs }) => pairs) ?? [])), 18);
   });
 
+  it('finds what a chain of a device drops, before the host routes it and after', () => {
+    const { hosts } = plannedCluster({ ...SHAPE, backend: 'host-gw', families: [4] });
+    const faulty = withNft(
+      hosts,
+      'node-1',
+      `table netdev d {
+        chain in { type filter hook ingress device eth0 priority 0; tcp dport 7000 drop; }
+        chain out { type filter hook egress device eth0 priority 0; udp dport 7001 drop; } }`,
+    );
+    const report = proveRules(faulty);
+    assert.equal(report.verdict, 'violated');
+    const causes = report.rules.flatMap(({ violations }) => violations.map(({ cause }) => cause));
+    for (const hook of ['ingress', 'egress'])
+      assert.ok(causes.includes(`a rule drops packets at ${hook}`), `${causes}`);
+    for (const packet of examples(report)) assert.match(packet, /^tcp .*:7000\b|^udp .*:7001\b/);
+  });
+
+  it('finds a guard against forged sources that takes a pod for another', () => {
+    const { hosts } = plannedCluster({ ...SHAPE, families: [4] });
+    const faulty = withRoot(hosts, 'node-1', ({ ruleset }) => ({
+      ruleset: {
+        tables: ruleset.tables.map((table) =>
+          table.family !== 'netdev'
+            ? table
+            : {
+                ...table,
+                chains: table.chains.map((chain, index) =>
+                  index > 0 ? chain : { ...chain, rules: chain.rules.slice(2) },
+                ),
+              },
+        ),
+      },
+    }));
+    const [pods] = proveRules(faulty).rules;
+    // the others get no answer from it, and it reaches nobody
+    assert.deepEqual(
+      pods?.violations.map(({ pairs }) => pairs).reduce((sum, pairs) => sum + pairs, 0),
+      10,
+    );
+  });
+
   it('finds the ports of a multiport match', () => {
     const { hosts } = plannedCluster({ ...SHAPE, families: [4] });
     const text =

@@ -1,8 +1,8 @@
-import { type Address, addressKey, formatAddress } from '../../../address/address.ts';
+import { type Address, addressKey, formatAddress, sameAddress } from '../../../address/address.ts';
 import { FAMILY_BITS } from '../../../address/family.ts';
 import { formatPrefix, type Prefix } from '../../../address/prefix.ts';
 import { literalBounds, literalNature } from '../../../netfilter/literal-bounds.ts';
-import type { Literal, SetElement } from '../../../netfilter/node.ts';
+import type { Literal, Rule, SetElement } from '../../../netfilter/node.ts';
 import type { OwnNames, OwnPod } from './own-names.ts';
 import type { Probe, ProbeRegister } from './probe.ts';
 
@@ -25,6 +25,10 @@ export class FormWriter {
   isSingular = false;
   readonly #register: ProbeRegister;
   readonly #numbers = new Map<number, number>();
+  /** Whose rules are written, and whether they have named the pod. */
+  #speaker: OwnPod | undefined;
+  #namesSpeaker = false;
+  readonly #rules = new Map<Rule, string>();
 
   constructor(own: OwnNames, register: ProbeRegister) {
     this.own = own;
@@ -40,6 +44,28 @@ export class FormWriter {
     if (this.own.isPods(address)) this.isSingular = true;
     this.mentions.push(address);
     return `~${address.family}`;
+  }
+
+  /** A rule of a chain that looks at one pod's packets only. */
+  ruleOf(pod: OwnPod, rule: Rule): string {
+    const known = this.#rules.get(rule);
+    if (known !== undefined) return known;
+    this.#speaker = pod;
+    this.#namesSpeaker = false;
+    const text = this.value(rule);
+    this.#speaker = undefined;
+    // what says nothing of the pod is the same rule for all
+    if (!this.#namesSpeaker) this.#rules.set(rule, text);
+    return text;
+  }
+
+  /** What a literal says of the pod whose rule it stands in. */
+  #ofSpeaker(literal: Literal): string | undefined {
+    const pod = this.#speaker;
+    if (pod === undefined) return undefined;
+    const name = nameIn(pod, literal);
+    if (name !== undefined) this.#namesSpeaker = true;
+    return name;
   }
 
   /** Addresses that are asked about together. */
@@ -91,12 +117,14 @@ export class FormWriter {
   }
 
   #list(values: readonly unknown[]): string {
-    const probes = isElements(values) ? this.#register.ofElements(values) : undefined;
+    const probes = this.#speaker === undefined && isElements(values) ? this.#register.ofElements(values) : undefined;
     if (probes !== undefined && probes.length > 0) return `[${probes.map((probe) => this.#number(probe))}]`;
     return `[${values.map((value) => this.value(value)).join(',')}]`;
   }
 
   #literal(literal: Literal): string {
+    const own = this.#ofSpeaker(literal);
+    if (own !== undefined) return own;
     switch (literal.kind) {
       case 'address': {
         const name = this.own.rootName(literal.address) ?? (this.own.isPods(literal.address) ? '@pod' : undefined);
@@ -112,12 +140,30 @@ export class FormWriter {
         this.deviceNames.push(literal.name);
         return this.own.podLinks.has(literal.name) ? '@link' : `'${literal.name}'`;
       case 'mac':
+        if (this.own.podMacs.has(literal.mac)) this.isSingular = true;
         return this.own.macName(literal.mac) ?? literal.mac;
       case 'number':
         return String(literal.value);
       default:
         return literal satisfies never;
     }
+  }
+}
+
+/** What a pod's own address, MAC or device is called in its rules. */
+function nameIn({ addresses, wire }: OwnPod, literal: Literal): string | undefined {
+  switch (literal.kind) {
+    case 'address': {
+      const place = addresses.findIndex((one) => sameAddress(one, literal.address));
+      return place < 0 ? undefined : `@p${place}`;
+    }
+    case 'mac':
+      if (literal.mac === wire?.host.device.mac) return '@hostend';
+      return literal.mac === wire?.pod.device.mac ? '@podend' : undefined;
+    case 'name':
+      return literal.name === wire?.host.device.name ? '@link' : undefined;
+    default:
+      return undefined;
   }
 }
 

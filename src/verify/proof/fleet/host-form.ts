@@ -4,13 +4,14 @@ import type { Link, LinkKind } from '../../../host/link.ts';
 import type { LinkAddress, NetworkState, StateTable } from '../../../host/network-state.ts';
 import type { Route, RoutingRule } from '../../../host/route.ts';
 import type { Table } from '../../../netfilter/node.ts';
+import { describeDeviceChain, deviceChainsOf, withoutPodChains } from './device-chain-form.ts';
 import type { FormWriter } from './form-writer.ts';
 import { partsOf } from './outside-tables.ts';
 import type { OwnPod } from './own-names.ts';
 import { type Naming, transcribe } from './transcript.ts';
 
-/** Of the tables of the other families the model knows nothing: packets pass them by. */
-const UNSEEN: ReadonlySet<Table['family']> = new Set(['netdev', 'arp']);
+/** Of tables of the other family the model knows nothing: packets pass them by. */
+const UNSEEN: ReadonlySet<Table['family']> = new Set(['arp']);
 
 /** What a host's own namespace is made of, but for what is its pods'. */
 export function describeRoot(writer: FormWriter): string {
@@ -25,7 +26,9 @@ export function describeRoot(writer: FormWriter): string {
   for (const rule of state.rules) lines.push(`rule ${describeRule(rule, writer)}`);
   for (const [device, settings] of own.settings)
     if (!own.podLinks.has(device ?? '')) for (const [key, value] of settings) lines.push(`${key}=${value}`);
-  for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) lines.push(writer.value(table));
+  for (const device of deviceChainsOf(state.ruleset).keys()) if (device.endsWith('*')) writer.deviceNames.push(device);
+  for (const table of state.ruleset.tables)
+    if (!UNSEEN.has(table.family)) lines.push(writer.value(withoutPodChains(table, own.podLinks)));
   for (const { what, why } of state.unknown) lines.push(`unknown ${what}: ${why}`);
   for (const address of own.roots) lines.push(transcribe(state, address, naming));
   for (const site of own.others) lines.push(`other ${site.name} ${describeNamespace(site.state, writer)}`);
@@ -54,6 +57,8 @@ export function describePod(writer: FormWriter, pod: OwnPod): string {
   for (const [key, value] of writer.own.settings.get(wire.host.device.name) ?? [])
     lines.push(`${nameless(key)}=${value}`);
   for (const address of pod.addresses) lines.push(transcribe(root.state, address, naming));
+  for (const { table, chain } of deviceChainsOf(root.state.ruleset).get(wire.host.device.name) ?? [])
+    lines.push(describeDeviceChain(table, chain, writer, pod));
   return lines.join('\n');
 }
 

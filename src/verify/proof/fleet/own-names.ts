@@ -33,6 +33,8 @@ export class OwnNames {
   readonly #podKeys = new Set<string>();
   /** What the devices of its own namespace are called, by their MACs; but for those of its pods' pairs. */
   readonly macs: ReadonlyMap<Mac, string>;
+  /** Of its pods' own ends of their pairs. */
+  readonly podMacs: ReadonlySet<Mac>;
   /** The settings of the host's own namespace by the device that they are of. */
   readonly settings: ReadonlyMap<string | undefined, readonly (readonly [key: string, value: string])[]>;
 
@@ -54,6 +56,7 @@ export class OwnNames {
     for (const [place, address] of this.roots.entries()) this.#rootNames.set(addressKey(address), `@r${place}`);
     for (const pod of this.pods) for (const address of pod.addresses) this.#podKeys.add(addressKey(address));
     this.settings = Map.groupBy(root.state.sysctls, ([key]) => deviceOfSysctl(key));
+    this.podMacs = new Set(this.pods.flatMap(({ wire }) => wire?.pod.device.mac ?? []));
     this.macs = new Map(
       root.state.links.flatMap(({ name, mac }) =>
         mac === undefined || this.podLinks.has(name) ? [] : [[mac, `@m:${name}`] as const],

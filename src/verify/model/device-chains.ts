@@ -1,0 +1,55 @@
+import type { Ruleset } from '../../netfilter/node.ts';
+import { type ChainEntry, type DeviceHook, type HookContext, type HookOutcome, runBaseChain } from './evaluate-hook.ts';
+import type { Flight } from './flight.ts';
+
+const CHAINS = new WeakMap<Ruleset, readonly ChainEntry[]>();
+const BY_DEVICE = new WeakMap<Ruleset, Map<string, readonly ChainEntry[]>>();
+
+/** The chains of tables of family netdev, and of inet's ingress, that look at a device's packets, in their order. */
+export function deviceChains(ruleset: Ruleset, hook: DeviceHook, device: string): readonly ChainEntry[] {
+  const all = CHAINS.get(ruleset) ?? findChains(ruleset);
+  CHAINS.set(ruleset, all);
+  if (all.length === 0) return all;
+  const known = BY_DEVICE.get(ruleset) ?? new Map<string, readonly ChainEntry[]>();
+  BY_DEVICE.set(ruleset, known);
+  const key = `${hook} ${device}`;
+  const its = known.get(key) ?? all.filter(({ base }) => base.hook === hook && base.devices?.some(covers(device)));
+  known.set(key, its);
+  return its;
+}
+
+/** Runs a packet through the chains of a device. Nobody tracks connections there. */
+export function evaluateDeviceHook(
+  chains: readonly ChainEntry[],
+  flight: Flight,
+  context: HookContext,
+): readonly HookOutcome[] {
+  let outcomes: readonly HookOutcome[] = [{ flight, probability: 1, verdict: { kind: 'accept' }, steps: [] }];
+  for (const chain of chains)
+    outcomes = outcomes.flatMap((outcome) =>
+      outcome.verdict.kind === 'accept' ? runBaseChain(chain, outcome, undefined, context) : [outcome],
+    );
+  return outcomes;
+}
+
+function findChains({ tables }: Ruleset): readonly ChainEntry[] {
+  return (
+    tables
+      .filter(({ family, flags }) => (family === 'netdev' || family === 'inet') && !flags.includes('dormant'))
+      .flatMap((table) =>
+        table.chains.flatMap((chain): ChainEntry[] => {
+          const { base } = chain;
+          if (base?.hook !== 'ingress' && base?.hook !== 'egress') return [];
+          return [{ kind: 'chain', table, chain, base, priority: base.priority }];
+        }),
+      )
+      // of one priority, what was registered last comes first
+      .reverse()
+      .sort((left, right) => left.priority - right.priority)
+  );
+}
+
+/** Newer kernels take `eth*` for all devices whose names begin so. */
+function covers(device: string): (name: string) => boolean {
+  return (name) => (name.endsWith('*') ? device.startsWith(name.slice(0, -1)) : name === device);
+}
