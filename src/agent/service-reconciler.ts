@@ -111,7 +111,7 @@ export class ServiceReconciler {
     const found = await kernel.findServiceTables();
     const tables = new ServiceTables();
     const budget = new TurnBudget();
-    for (const _ of tables.adoption(found)) await budget.rest();
+    await budget.run(tables.adoption(found));
     await budget.nextTurn();
     this.#tables = tables;
     this.#healthChanged = true;

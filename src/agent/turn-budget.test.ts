@@ -28,3 +28,15 @@ test('a turn that is given away is a new one afterwards', async () => {
   await budget.rest();
   assert.equal(turns, 1);
 });
+
+test('steps are taken to their end, and what they come to is told', async () => {
+  let time = 0;
+  let turns = 0;
+  const budget = new TurnBudget({ now: () => time, nextTurn: async () => turns++ });
+  function* steps(): Generator<void, string> {
+    for (; time < 30; time += 3) yield;
+    return 'whole';
+  }
+  assert.equal(await budget.run(steps()), 'whole');
+  assert.equal(turns, 4);
+});

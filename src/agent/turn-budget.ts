@@ -26,6 +26,14 @@ export class TurnBudget {
     if (this.#now() - this.#startedAt >= LONGEST) await this.nextTurn();
   }
 
+  /** Takes steps to their end, in as many turns as that asks for. */
+  async run<Result>(steps: Generator<void, Result>): Promise<Result> {
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done) return step.value;
+      await this.rest();
+    }
+  }
+
   /** Lets others have their turn. */
   async nextTurn(): Promise<void> {
     await this.#nextTurn();

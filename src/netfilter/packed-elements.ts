@@ -52,6 +52,17 @@ export function packElements(set: NamedSet | NamedMap, elements: readonly (SetEl
   return packer.elements;
 }
 
+/** Elements of one set, one part after the other. */
+export function joinElements(set: NamedSet | NamedMap, parts: readonly PackedElements[]): PackedElements {
+  const words = new Uint32Array(parts.reduce((sum, part) => sum + part.words.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    words.set(part.words, at);
+    at += part.words.length;
+  }
+  return new PackedElements(layoutOf(set), words);
+}
+
 /** Rows that there is room for at first. */
 const FIRST_ROWS = 8;
 

@@ -176,9 +176,26 @@ export class NetlinkSocket implements Disposable {
    * @throws FlatnetError `unavailable` where the table kept changing; what the kernel says; what `decode` throws
    */
   dump<Row>(builder: MessageBuilder, decode: (message: NetlinkMessage) => Row | undefined): Row[] {
+    const steps = this.dumpSteps(builder, decode);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /** As `dump`, some of it at a time; the socket is of no other use before its end. What begins anew goes through at once. */
+  *dumpSteps<Row>(
+    builder: MessageBuilder,
+    decode: (message: NetlinkMessage) => Row | undefined,
+  ): Generator<void, Row[]> {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const rows: Row[] = [];
-      if (this.#dumpOnce(builder, rows, decode)) return rows;
+      const steps = this.#dumpOnce(builder, rows, decode);
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done && step.value) return rows;
+        if (step.done) break;
+        if (attempt === 0) yield;
+      }
     }
     throw new FlatnetError({
       operation: 'netlink dump',
@@ -188,8 +205,12 @@ export class NetlinkSocket implements Disposable {
     });
   }
 
-  /** False where the dump was interrupted. */
-  #dumpOnce<Row>(builder: MessageBuilder, rows: Row[], decode: (message: NetlinkMessage) => Row | undefined): boolean {
+  /** A datagram at a time; false where the dump was interrupted. */
+  *#dumpOnce<Row>(
+    builder: MessageBuilder,
+    rows: Row[],
+    decode: (message: NetlinkMessage) => Row | undefined,
+  ): Generator<void, boolean> {
     this.#claim();
     const buffer = borrowReceiveBuffer();
     try {
@@ -222,6 +243,7 @@ export class NetlinkSocket implements Disposable {
             }
           }
         }
+        yield;
       }
     } finally {
       returnReceiveBuffer(buffer);

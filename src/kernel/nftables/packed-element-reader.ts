@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NamedMap, NamedSet } from '../../netfilter/node.ts';
-import { ElementPacker, type PackedElements } from '../../netfilter/packed-elements.ts';
+import { ElementPacker, joinElements, type PackedElements } from '../../netfilter/packed-elements.ts';
 import type { TableName } from '../../netfilter/table-change.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
@@ -15,13 +15,20 @@ const ANSWER_BYTES = 9000;
 /** Elements that a turn of the event loop asks for at most: a millisecond or two. */
 const MOST_KEYS = 500;
 
-/** All elements of a set of single values; the kernel walks the set anew for every seven hundred of them. */
-export function dumpPacked(socket: NetlinkSocket, table: TableName, set: NamedSet | NamedMap): PackedElements {
+/** All elements of a set of single values, some at a time; the kernel walks the set anew for every seven hundred of them. */
+export function* dumpPacked(
+  socket: NetlinkSocket,
+  table: TableName,
+  set: NamedSet | NamedMap,
+): Generator<void, PackedElements> {
   const builder = new MessageBuilder(256);
   beginElements(builder, table, set.name, NLM_F_REQUEST | NLM_F_DUMP).end();
-  const packer = new ElementPacker(set);
-  socket.dump(builder, (message) => readRows(message, packer));
-  return packer.elements;
+  const parts = yield* socket.dumpSteps(builder, (message) => {
+    const packer = new ElementPacker(set);
+    readRows(message, packer);
+    return packer.elements;
+  });
+  return joinElements(set, parts);
 }
 
 /**

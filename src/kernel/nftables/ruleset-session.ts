@@ -95,8 +95,8 @@ export class RulesetSession implements Disposable {
     return readTable(this.#socket, name, sets);
   }
 
-  /** All elements of a set or map of single values. */
-  readElements(table: TableName, set: NamedSet | NamedMap): PackedElements {
+  /** All elements of a set or map of single values, some at a time; nothing else is to be asked before the end. */
+  readElements(table: TableName, set: NamedSet | NamedMap): Generator<void, PackedElements> {
     return dumpPacked(this.#socket, table, set);
   }
 

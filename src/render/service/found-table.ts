@@ -18,6 +18,9 @@ export interface FoundFront {
   readonly mark: number;
 }
 
+/** Pools that are gone through at a time, a fraction of a millisecond. */
+const SOME = 100;
+
 const NO_FRONT = { name: '', pool: '' } as const;
 
 /** What the fronts of each map have in common. */
@@ -93,8 +96,8 @@ export class FoundTable {
       if (key[0]?.kind === 'address') yield key[0].address;
   }
 
-  /** Keys of all endpoints that fronts lead to by pools without affinity; a row has a key and no value. */
-  endpointKeys(): PackedElements {
+  /** Keys of all endpoints that fronts lead to by pools without affinity, some at a time; a row has a key and no value. */
+  *endpointKeys(): Generator<void, PackedElements> {
     const declared = plainSets(this.#family).get(SERVICE_SETS.endpoints);
     if (declared === undefined) throw new RangeError('no map of endpoints');
     const packer = new ElementPacker({ ...declared, name: 'keys' });
@@ -109,6 +112,7 @@ export class FoundTable {
         const own = this.classes.get(classOfMark(mark));
         if (own === undefined || own.affinity !== undefined || seen.has(number)) continue;
         seen.add(number);
+        if (seen.size % SOME === 0) yield;
         for (let slot = 0; slot < own.count; slot++) {
           packer.word(translatedMark(number));
           packer.word(slot);
