@@ -365,3 +365,23 @@ export function anyDeviceTable(site: SiteName, name: string): fc.Arbitrary<Table
     .uniqueArray(chain, { minLength: 1, maxLength: 3, selector: ([first]) => first?.name })
     .map((chains) => ({ family: 'netdev', name, flags: [], sets: [], maps: [], chains: chains.flat() }));
 }
+
+const BRIDGE_HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const;
+
+/** A table whose chains look at the frames of r's bridge. */
+export function anyBridgeTable(name: string): fc.Arbitrary<Table> {
+  const chain = fc
+    .tuple(fc.constantFrom(...BRIDGE_HOOKS), fc.nat(1000), fc.nat(9), fc.constantFrom(-300, -200, -100))
+    .chain(([hook, id, chance, priority]) =>
+      fc.array(anyDeviceRule('r', hook, []), { minLength: 1, maxLength: 4 }).map(
+        (rules): Chain => ({
+          name: `b${id}`,
+          base: { type: 'filter', hook, priority, policy: chance === 0 ? 'drop' : 'accept' },
+          rules: [...NEIGHBOURS, ...rules],
+        }),
+      ),
+    );
+  return fc
+    .uniqueArray(chain, { minLength: 1, maxLength: 3, selector: (each) => each.name })
+    .map((chains) => ({ family: 'bridge', name, flags: [], sets: [], maps: [], chains }));
+}

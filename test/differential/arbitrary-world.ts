@@ -5,7 +5,7 @@ import { defaultPrefix, type Prefix, prefixOf } from '../../src/address/prefix.t
 import type { SysctlSetting } from '../../src/host/owned-state.ts';
 import { MAIN_TABLE, type NextHop, type Route, type RouteType, type RoutingRule } from '../../src/host/route.ts';
 import { anyAddress, anyMark, anyPort } from './arbitrary-match.ts';
-import { anyDeviceTable, anyTable } from './arbitrary-table.ts';
+import { anyBridgeTable, anyDeviceTable, anyTable } from './arbitrary-table.ts';
 import { addressesOf, addressIn, devicesOf, neighboursOf, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
 import type { Conversation, SiteSettings, World } from './world.ts';
 
@@ -159,6 +159,14 @@ function anySettings(site: SiteName): fc.Arbitrary<SiteSettings> {
       { weight: 1, arbitrary: fc.constant([]) },
       { weight: 3, arbitrary: anyTable(site, 't1').map((table) => [table]) },
       { weight: 2, arbitrary: fc.tuple(anyTable(site, 't1'), anyTable(site, 't2')).map((tables) => [...tables]) },
+      ...(site === 'r'
+        ? [
+            {
+              weight: 2,
+              arbitrary: fc.tuple(anyTable(site, 't1'), anyBridgeTable('t4')).map((tables) => [...tables]),
+            },
+          ]
+        : []),
       { weight: 1, arbitrary: anyDeviceTable(site, 't3').map((table) => [table]) },
       {
         weight: 1,

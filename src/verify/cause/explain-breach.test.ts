@@ -262,6 +262,18 @@ describe('explainBreach', () => {
     );
   });
 
+  it('names hairpin that is off where a service leads a pod to itself', () => {
+    const files = exampleSnapshot([nat('-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.0.2'), ''], {
+      'node0/sysctl.txt': `${EXAMPLE_SYSCTLS}net.bridge.bridge-nf-call-iptables = 1\n`,
+    });
+    check(
+      explain(files, { from: 'pod/default/p00', to: 'pod/default/p00', address: '10.96.0.1' }),
+      /^hairpin is off/,
+      /^node\/node0: port veth0 of cni0$/,
+      /^bridge link set dev veth0 hairpin on/,
+    );
+  });
+
   it('names devices that take less than what is sent', () => {
     check(
       explain(exampleSnapshot(['', '']), { ...POD_TO_POD, length: 1600 }),

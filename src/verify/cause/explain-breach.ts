@@ -5,6 +5,7 @@ import { destinationNat } from './destination-nat.ts';
 import { dropRule } from './drop-rule.ts';
 import type { Explanation, Recogniser } from './explanation.ts';
 import { type Fault, faultOf } from './fault.ts';
+import { hairpinOff } from './hairpin-off.ts';
 import { hostSetting } from './host-setting.ts';
 import { masquerade } from './masquerade.ts';
 import { neighbourEntry } from './neighbour-entry.ts';
@@ -19,6 +20,7 @@ import { tunnelEntry } from './tunnel-entry.ts';
 
 /** In their order: what lies deeper comes first, for what comes of it looks like something else. */
 const RECOGNISERS: readonly Recogniser[] = [
+  hairpinOff,
   otherAddress,
   overlappingRanges,
   hostAddressInRange,

@@ -1,5 +1,12 @@
-import type { Ruleset } from '../../netfilter/node.ts';
-import { type ChainEntry, type DeviceHook, type HookContext, type HookOutcome, runBaseChain } from './evaluate-hook.ts';
+import type { Ruleset, TableFamily } from '../../netfilter/node.ts';
+import {
+  type ChainEntry,
+  type DeviceHook,
+  type HookContext,
+  type HookOutcome,
+  type IpHook,
+  runBaseChain,
+} from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 
 const CHAINS = new WeakMap<Ruleset, readonly ChainEntry[]>();
@@ -18,6 +25,15 @@ export function deviceChains(ruleset: Ruleset, hook: DeviceHook, device: string)
   return its;
 }
 
+const BRIDGE_CHAINS = new WeakMap<Ruleset, ReadonlyMap<string, readonly ChainEntry[]>>();
+
+/** The chains of tables of family bridge at a hook, in their order. */
+export function bridgeChains(ruleset: Ruleset, hook: IpHook): readonly ChainEntry[] {
+  const known = BRIDGE_CHAINS.get(ruleset) ?? Map.groupBy(baseChains(ruleset, 'bridge'), ({ base }) => base.hook);
+  BRIDGE_CHAINS.set(ruleset, known);
+  return known.get(hook) ?? [];
+}
+
 /** Runs a packet through the chains of a device. Nobody tracks connections there. */
 export function evaluateDeviceHook(
   chains: readonly ChainEntry[],
@@ -32,15 +48,18 @@ export function evaluateDeviceHook(
   return outcomes;
 }
 
-function findChains({ tables }: Ruleset): readonly ChainEntry[] {
+function findChains(ruleset: Ruleset): readonly ChainEntry[] {
+  return baseChains(ruleset, 'netdev', 'inet').filter(({ base: { hook } }) => hook === 'ingress' || hook === 'egress');
+}
+
+function baseChains({ tables }: Ruleset, ...families: readonly TableFamily[]): readonly ChainEntry[] {
   return (
     tables
-      .filter(({ family, flags }) => (family === 'netdev' || family === 'inet') && !flags.includes('dormant'))
+      .filter(({ family, flags }) => families.includes(family) && !flags.includes('dormant'))
       .flatMap((table) =>
         table.chains.flatMap((chain): ChainEntry[] => {
           const { base } = chain;
-          if (base?.hook !== 'ingress' && base?.hook !== 'egress') return [];
-          return [{ kind: 'chain', table, chain, base, priority: base.priority }];
+          return base === undefined ? [] : [{ kind: 'chain', table, chain, base, priority: base.priority }];
         }),
       )
       // of one priority, what was registered last comes first

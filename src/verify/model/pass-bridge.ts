@@ -3,7 +3,7 @@ import { INVALID } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import type { Packet, Tuple } from './packet.ts';
-import { passDevice } from './pass-device.ts';
+import { passBridgeHook, passDevice } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import { refusalOf } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
@@ -74,7 +74,7 @@ export function passBridge(
   const here = isForBridge ? arrivedAt(site, name, packet, state) : state;
   return hook('prerouting', begin, here, (arrived, after) => {
     if (!sameAddress(arrived.packet.destination, packet.destination))
-      return passOrRoute(walk, site, name, arrived, after, (receiver, next) =>
+      return passOrRoute(walk, site, name, entry, arrived, after, (receiver, next) =>
         walk.map.peerOf(receiver.site, receiver.device)?.device === entry?.device &&
         entry?.device.port?.hairpin !== true
           ? [ending(next, 'dropped', site, arrived.packet, { kind: 'hairpin-off', device: entry?.device.name ?? name })]
@@ -83,7 +83,7 @@ export function passBridge(
     if (!isForBridge) return pass(arrived, to, after);
     return isStray(arrived.packet, name)
       ? [ending(after, 'dropped', site, arrived.packet, { kind: 'loopback-source', device: name })]
-      : handUp(walk, site, name, arrived, after);
+      : handUp(walk, site, name, entry, arrived, after);
   });
 }
 
@@ -96,6 +96,7 @@ function handUp(
   walk: Walk,
   site: Site,
   bridge: string,
+  entry: Port | undefined,
   arrived: Flight,
   state: WalkState,
   found?: RouteAnswer,
@@ -103,8 +104,12 @@ function handUp(
   const device = site.links.get(bridge);
   if (device === undefined) return walk.route(site, arrived, bridge, state, found);
   const { packet, mark } = arrived;
-  return passDevice('ingress', { site, device }, { packet, mark, frame: {} }, state, (passed, its, after) =>
-    walk.route(site, { ...arrived, packet: passed, mark: its }, bridge, after, found),
+  const port: Port = { site, device };
+  const input = entry === undefined ? {} : { inputDevice: entry.device.name };
+  return passBridgeHook('input', port, { packet, mark, frame: {} }, input, state, (taken, own, inside) =>
+    passDevice('ingress', port, { packet: taken, mark: own, frame: {} }, inside, (passed, its, after) =>
+      walk.route(site, { ...arrived, packet: passed, mark: its }, bridge, after, found),
+    ),
   );
 }
 
@@ -113,6 +118,7 @@ function passOrRoute(
   walk: Walk,
   site: Site,
   bridge: string,
+  entry: Port | undefined,
   arrived: Flight,
   state: WalkState,
   pass: (to: Port, state: WalkState) => Outcomes,
@@ -123,7 +129,7 @@ function passOrRoute(
   return answers.flatMap(({ content, probability }) => {
     const after = { ...state, probability: both(state.probability, probability) };
     if (content.kind !== 'unicast' || content.hop.device !== bridge)
-      return handUp(walk, site, bridge, arrived, after, content);
+      return handUp(walk, site, bridge, entry, arrived, after, content);
     const problem = sourceProblem(site, bridge, packet, mark, content, true);
     if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
     const link = site.links.get(bridge);

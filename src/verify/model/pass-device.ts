@@ -1,6 +1,6 @@
 import { INVALID } from './connection.ts';
-import { deviceChains, evaluateDeviceHook } from './device-chains.ts';
-import type { DeviceHook } from './evaluate-hook.ts';
+import { bridgeChains, deviceChains, evaluateDeviceHook } from './device-chains.ts';
+import type { ChainEntry, DeviceHook, IpHook, PacketHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
 import type { Packet } from './packet.ts';
 import type { Port, Site, SiteMap } from './site.ts';
@@ -28,18 +28,44 @@ export function passDevice(
   state: WalkState,
   follow: Follow,
 ): Outcomes {
-  const { ruleset } = site.state;
-  const chains = deviceChains(ruleset, hook, name);
+  const chains = deviceChains(site.state.ruleset, hook, name);
   if (chains.length === 0) return follow(packet, mark, state);
   const device = hook === 'ingress' ? { inputDevice: name } : { outputDevice: name };
-  const flight: Flight = { packet, mark, tracking: INVALID, frame, ...device };
-  const context = { ruleset, view: site.view, known: () => undefined };
+  return passChains(hook, site, chains, { packet, mark, tracking: INVALID, frame, ...device }, state, follow);
+}
+
+/**
+ * A frame at a hook of a bridge: what tables of family bridge make of it. Whether they are asked before or after what br_netfilter
+ * shows to other tables makes no difference to whether it passes.
+ */
+export function passBridgeHook(
+  hook: IpHook,
+  { site, device: { name: bridge } }: Port,
+  { packet, mark, frame }: FramedPacket,
+  devices: Pick<Flight, 'inputDevice' | 'outputDevice'>,
+  state: WalkState,
+  follow: Follow,
+): Outcomes {
+  const chains = bridgeChains(site.state.ruleset, hook);
+  if (chains.length === 0) return follow(packet, mark, state);
+  return passChains(hook, site, chains, { packet, mark, tracking: INVALID, frame, bridge, ...devices }, state, follow);
+}
+
+function passChains(
+  hook: PacketHook,
+  site: Site,
+  chains: readonly ChainEntry[],
+  flight: Flight,
+  state: WalkState,
+  follow: Follow,
+): Outcomes {
+  const context = { ruleset: site.state.ruleset, view: site.view, known: () => undefined };
   return evaluateDeviceHook(chains, flight, context).flatMap((outcome) => {
     const after = afterHook(state, site, hook, outcome);
     const { verdict, flight: passed } = outcome;
     if (verdict.kind !== 'accept') return [stopped(after, site, passed.packet, hook, outcome)];
     if (passed.tracking !== INVALID)
-      return [ending(after, 'unknown', site, packet, { kind: 'unknown-rule', hook, why: `notrack on ${name}` })];
+      return [ending(after, 'unknown', site, flight.packet, { kind: 'unknown-rule', hook, why: 'notrack in a frame' })];
     return follow(passed.packet, passed.mark, after);
   });
 }
@@ -60,7 +86,14 @@ export function passLower(
   follow: Follow,
 ): Outcomes {
   const { site } = port;
-  const lower = lowerDevices(map, port).filter(({ name }) => deviceChains(site.state.ruleset, hook, name).length > 0);
+  const { ruleset } = site.state;
+  const hooks: readonly IpHook[] = hook === 'ingress' ? ['prerouting', 'input'] : ['output', 'postrouting'];
+  const atBridge = hooks.find((each) => bridgeChains(ruleset, each).length > 0);
+  if (port.device.kind.kind === 'bridge' && atBridge !== undefined) {
+    const why = `tables of family bridge, on ${port.device.name}`;
+    return [ending(state, 'unknown', site, framed.packet, { kind: 'unknown-rule', hook: atBridge, why })];
+  }
+  const lower = lowerDevices(map, port).filter(({ name }) => deviceChains(ruleset, hook, name).length > 0);
   const [only] = lower;
   if (only === undefined) return follow(framed.packet, framed.mark, state);
   if (lower.length === 1 && only.master === port.device.name && isSinglePort(map, port))

@@ -8,7 +8,7 @@ import type { Flight, Frame } from './flight.ts';
 import { observePoint } from './observe-comparison.ts';
 import type { Packet } from './packet.ts';
 import { passBridge } from './pass-bridge.ts';
-import { type FramedPacket, passDevice, passLower } from './pass-device.ts';
+import { type FramedPacket, passBridgeHook, passDevice, passLower } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import type { Port, Site } from './site.ts';
 import { vxlanOverhead } from './source-address.ts';
@@ -63,14 +63,56 @@ function alongLink(walk: Walk, from: Port, to: Port, framed: FramedPacket, state
   const entry = portOf(walk, from);
   // a mark stays in its namespace
   const entered = entry === undefined || entry.site === from.site ? framed : { ...framed, mark: 0 };
-  return atPort('ingress', entry, entered, state, (packet, mark, inside) =>
+  const pass = (packet: Packet, mark: number, inside: WalkState) =>
     passBridge(walk, from, to, { packet, mark }, inside, (receiver, passed, its, after) => {
       const isUp = entry?.device.master === receiver.device.name && entry.site === receiver.site;
-      const leaving = { packet: passed, mark: its, frame };
-      return atPort('egress', portOf(walk, receiver), leaving, after, (last, kept, next) =>
-        arrive(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
+      const exit = portOf(walk, receiver);
+      return outOfBridge(
+        entry,
+        isUp ? receiver : exit,
+        { packet: passed, mark: its, frame },
+        after,
+        (last, kept, next) => arrive(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
       );
-    }),
+    });
+  return atPort('ingress', entry, entered, state, (packet, mark, inside) => {
+    const bridge = entry === undefined ? undefined : bridgeOf(entry);
+    if (bridge === undefined || entry === undefined) return pass(packet, mark, inside);
+    const devices = { inputDevice: entry.device.name };
+    return passBridgeHook('prerouting', bridge, { packet, mark, frame }, devices, inside, pass);
+  });
+}
+
+function bridgeOf({ site, device: { master = '' } }: Port): Port | undefined {
+  const device = site.links.get(master);
+  return device?.kind.kind === 'bridge' ? { site, device } : undefined;
+}
+
+/**
+ * The rest of a frame's way through a bridge: to the bridge itself, or out of a port.
+ * @param entry the port that it came in by; undefined for what the bridge's own host sends
+ * @param exit the port that it leaves by, or the bridge itself
+ */
+function outOfBridge(
+  entry: Port | undefined,
+  exit: Port | undefined,
+  framed: FramedPacket,
+  state: WalkState,
+  follow: (packet: Packet, mark: number, state: WalkState) => Outcomes,
+): Outcomes {
+  const { frame } = framed;
+  const input = entry === undefined ? {} : { inputDevice: entry.device.name };
+  if (exit === undefined) return follow(framed.packet, framed.mark, state);
+  if (exit.device.kind.kind === 'bridge') return passBridgeHook('input', exit, framed, input, state, follow);
+  const bridge = bridgeOf(exit);
+  if (bridge === undefined) return passDevice('egress', exit, framed, state, follow);
+  const outputDevice = exit.device.name;
+  const devices = { ...input, outputDevice };
+  const first = entry === undefined ? 'output' : 'forward';
+  return passBridgeHook(first, bridge, framed, devices, state, (packet, mark, after) =>
+    passBridgeHook('postrouting', bridge, { packet, mark, frame }, { outputDevice }, after, (last, its, next) =>
+      passDevice('egress', exit, { packet: last, mark: its, frame }, next, follow),
+    ),
   );
 }
 

@@ -86,11 +86,11 @@ const dropping: fc.Arbitrary<Fault> = fc
     return (hosts) => withNft(hosts, at, text);
   });
 
-/** Chains of devices, which see a pod's packets before its host does. */
+/** Chains of devices and of bridges, which see a pod's packets before its host does. */
 const filtering: fc.Arbitrary<Fault> = fc
   .record({
     at: host,
-    hook: fc.constantFrom('ingress', 'egress'),
+    hook: fc.constantFrom('ingress', 'egress', 'forward', 'input', 'postrouting'),
     devices: fc.constantFrom('veth0', 'veth1', 'eth0', 'veth0, veth1'),
     asks: fc.constantFrom(
       'ip daddr 10.244.1.2',
@@ -106,7 +106,12 @@ const filtering: fc.Arbitrary<Fault> = fc
   })
   .map(({ at, hook, devices, asks, verdict }) => {
     const policy = verdict === 'accept' ? 'drop' : 'accept';
-    const text = `table netdev d { chain c { type filter hook ${hook} devices = { ${devices} } priority 5; policy ${policy}; ${asks} ${verdict}; } }`;
+    const isBridges = hook !== 'ingress' && hook !== 'egress';
+    const where = isBridges
+      ? `type filter hook ${hook} priority -200`
+      : `type filter hook ${hook} devices = { ${devices} } priority 5`;
+    const on = isBridges && devices === 'veth1' ? 'iifname "veth1" ' : '';
+    const text = `table ${isBridges ? 'bridge' : 'netdev'} d { chain c { ${where}; policy ${policy}; ${on}${asks} ${verdict}; } }`;
     return (hosts) => withNft(hosts, at, text);
   });
 

@@ -105,7 +105,7 @@ export class HostSurvey {
           if (one.endsWith('*')) this.#deviceNames.add(one);
           else this.#byWord.get(one)?.addFact(name, { chain });
         this.#noteNames(rules);
-        if (table.family === 'netdev' || table.family === 'inet') this.#noteMacs(rules);
+        if (table.family === 'netdev' || table.family === 'bridge' || table.family === 'inet') this.#noteMacs(rules);
         continue;
       }
       dossier.addFact(name, chain === device ? { base, rules } : { chain, base, rules });
