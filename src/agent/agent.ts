@@ -48,7 +48,7 @@ const GATHER = 50;
 /** Milliseconds at least from one reconciliation to the next; what changes is followed within a second. */
 const SPACING = 800;
 /** Reconciliations that may follow each other sooner: an agent hears of itself, its peers and the services one by one. */
-const BURST = 5;
+const BURST = 3;
 /** The same for changes of services, of which a roll-out makes many at once. */
 const SERVICE_GATHER = 1;
 /** Changes of services cause themselves; the rest is the reconciliation's. */
