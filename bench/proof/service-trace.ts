@@ -5,7 +5,7 @@
  *     node bench/proof/service-trace.ts nft|iptables SERVICES
  */
 import { type Address, addToAddress, parseAddress } from '../../src/address/address.ts';
-import { parsePrefix } from '../../src/address/prefix.ts';
+import { parsePrefix, prefixContains } from '../../src/address/prefix.ts';
 import { parseRulesets } from '../../src/host/dump/parse-rulesets.ts';
 import type { HostState } from '../../src/host/network-state.ts';
 import type { Table } from '../../src/netfilter/node.ts';
@@ -20,6 +20,8 @@ const HOSTS = 20;
 const PODS = 30;
 const ENDPOINTS = 10;
 const TRACES = 100;
+/** Of the node that packets are sent from. */
+const SENDER = parsePrefix('10.0.0.0/24');
 
 const [shape, count] = [process.argv[2], Number(process.argv[3])];
 const services = Array.from(
@@ -73,7 +75,7 @@ function planOf(given: readonly DumpedService[]): ServicePlan {
       addresses: [parseAddress('172.16.0.1')],
       nodePortAddresses: [],
       peerNodePortAddresses: [],
-      podPrefixes: [parsePrefix('10.0.0.0/24')],
+      podPrefixes: [SENDER],
       clusterPrefixes: [parsePrefix('10.0.0.0/8')],
       servicePrefixes: [parsePrefix('10.200.0.0/16')],
     },
@@ -90,7 +92,7 @@ function plannedService({ name, address, port, endpoints }: DumpedService): Plan
         id,
         family: 4,
         protocol: 'tcp',
-        endpoints: endpoints.map((endpoint) => ({ ...endpoint, local: false })),
+        endpoints: endpoints.map((endpoint) => ({ ...endpoint, local: prefixContains(SENDER, endpoint.address) })),
         whenEmpty: 'reject',
       },
     ],
