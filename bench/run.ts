@@ -2,7 +2,7 @@
  * Measures Flatnet beside what it is compared with, in one run and turn about, and prints what came of it. Nothing is
  * asserted: figures of a busy machine are no verdict.
  *
- *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [labs] [services]
+ *     npm run bench -- [-o json] [cni] [wire] [footprint] [planning] [labs] [services] [service-traffic] [proof]
  *
  * All of it runs in namespaces of its own, and nothing is left behind.
  */
@@ -17,6 +17,7 @@ import { measureLabs } from './lab-figures.ts';
 import { measurePlanning } from './planning-figures.ts';
 import { measureProof } from './proof-figures.ts';
 import { measureServices } from './service-figures.ts';
+import { measureServiceTraffic } from './service-traffic-figures.ts';
 import { measureWire } from './wire-figures.ts';
 
 const INSIDE = 'FLATNET_BENCH_NAMESPACE';
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, (directory: string) => Promise<Measured>>> 
   planning: measurePlanning,
   labs: measureLabs,
   services: measureServices,
+  'service-traffic': measureServiceTraffic,
   proof: measureProof,
 };
 

@@ -5,8 +5,9 @@ import type { WirePath } from './wire-path.ts';
 
 const run = promisify(execFile);
 
-const ROUND_TRIP_PORT = 7007;
+export const ROUND_TRIP_PORT = 7007;
 const ROUND_TRIPS = 2000;
+const CONNECTS = 1000;
 const THROUGHPUT_SECONDS = 1;
 
 /** Both ends of a round trip share one processor, since a second one's wake-ups make two humps of the times. */
@@ -41,12 +42,18 @@ export class WireTraffic implements AsyncDisposable {
     return new WireTraffic(path, roundTrip, servers);
   }
 
-  /** Median of many, in microseconds. */
-  async roundTrip(protocol: 'tcp' | 'udp'): Promise<number> {
-    const { client, address } = this.#path;
-    const port = String(ROUND_TRIP_PORT);
-    const options = ['measure', LATENCY_CPU, protocol, address, port, String(ROUND_TRIPS)];
-    const { stdout } = await client.run(() => ({ done: run(this.#roundTrip, options) })).done;
+  /** Median of many, in microseconds. @param address the server's, or one that leads to it */
+  async roundTrip(protocol: 'tcp' | 'udp', address = this.#path.address): Promise<number> {
+    return await this.#measure('measure', LATENCY_CPU, protocol, address, String(ROUND_TRIP_PORT), String(ROUND_TRIPS));
+  }
+
+  /** The same of connect(2). */
+  async connect(address = this.#path.address): Promise<number> {
+    return await this.#measure('connect', LATENCY_CPU, address, String(ROUND_TRIP_PORT), String(CONNECTS));
+  }
+
+  async #measure(...options: readonly string[]): Promise<number> {
+    const { stdout } = await this.#path.client.run(() => ({ done: run(this.#roundTrip, options) })).done;
     return Number(stdout.split(' ')[0]) / 1000;
   }
 

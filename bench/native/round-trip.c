@@ -1,8 +1,9 @@
 /*
- * Round trips of one small message, over TCP or UDP, IPv4.
+ * Round trips of one small message, over TCP or UDP, and the making of TCP connections, IPv4.
  *
  *     round-trip serve CPU PORT                       echoes on both; prints a line when it listens
  *     round-trip measure CPU tcp|udp ADDRESS PORT COUNT   prints median, minimum and 99th percentile in nanoseconds
+ *     round-trip connect CPU ADDRESS PORT COUNT           the same of connect(2)
  *
  * Either runs on the processor named.
  */
@@ -94,6 +95,12 @@ static int64_t nanoseconds(void) {
   return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+static int print_times(int64_t *times, int count) {
+  qsort(times, (size_t)count, sizeof *times, compare);
+  printf("%ld %ld %ld\n", times[count / 2], times[0], times[count * 99 / 100]);
+  return 0;
+}
+
 static int measure(const char *protocol, const char *address, const char *port, int count) {
   struct sockaddr_in server = address_of(address, port);
   int fd = socket(AF_INET, strcmp(protocol, "tcp") ? SOCK_DGRAM : SOCK_STREAM, 0);
@@ -108,9 +115,26 @@ static int measure(const char *protocol, const char *address, const char *port, 
     receive_whole(fd, message);
     if (i >= 0) times[i] = nanoseconds() - begin;
   }
-  qsort(times, (size_t)count, sizeof *times, compare);
-  printf("%ld %ld %ld\n", times[count / 2], times[0], times[count * 99 / 100]);
-  return 0;
+  return print_times(times, count);
+}
+
+static int measure_connects(const char *address, const char *port, int count) {
+  struct sockaddr_in server = address_of(address, port);
+  char message[MESSAGE] = {0};
+  int64_t *times = calloc((size_t)count, sizeof *times);
+  for (int i = -WARM_UP; i < count; i++) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    /* Reset in the end: no TIME_WAIT uses up the ports. */
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    int64_t begin = nanoseconds();
+    check(connect(fd, (struct sockaddr *)&server, sizeof server) < 0, "connect");
+    if (i >= 0) times[i] = nanoseconds() - begin;
+    /* So that the server has taken it before the next one comes. */
+    check(send(fd, message, sizeof message, 0) < 0, "send");
+    receive_whole(fd, message);
+    close(fd);
+  }
+  return print_times(times, count);
 }
 
 int main(int count, char **arguments) {
@@ -118,6 +142,9 @@ int main(int count, char **arguments) {
   if (count == 4 && !strcmp(arguments[1], "serve")) serve(arguments[3]);
   if (count == 7 && !strcmp(arguments[1], "measure"))
     return measure(arguments[3], arguments[4], arguments[5], atoi(arguments[6]));
-  fputs("usage: round-trip serve CPU PORT | measure CPU tcp|udp ADDRESS PORT COUNT\n", stderr);
+  if (count == 6 && !strcmp(arguments[1], "connect"))
+    return measure_connects(arguments[3], arguments[4], atoi(arguments[5]));
+  fputs("usage: round-trip serve CPU PORT | measure CPU tcp|udp ADDRESS PORT COUNT | connect CPU ADDRESS PORT COUNT\n",
+        stderr);
   return 64;
 }
