@@ -70,6 +70,7 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
     };
 
     await t.test('in the place of our tables', async () => {
+      await soon('both families lead to the pods', () => addresses.every((address) => answers(pod(), address)));
       assertServed();
       await lab.reconfigureAgent('node-1', 'serviceMode: iptables');
       await soon('the rules are there', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1', 6)));

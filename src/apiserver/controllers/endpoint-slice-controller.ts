@@ -26,7 +26,7 @@ const HEADLESS = 'service.kubernetes.io/headless';
  * --endpointslice-updates-batch-period: a service that starts has a change for each of its pods, and every node takes some
  * milliseconds to follow it, which on one machine add up.
  */
-const BATCH_PERIOD = { least: 500, eachNode: 60 } as const;
+const BATCH_PERIOD = { least: 100, eachNode: 60 } as const;
 
 /** Keeps the EndpointSlices and the Endpoints of every service with a selector; those of others are their makers'. */
 export function startEndpointSliceController(context: ControllerContext): ReconcileQueue {
