@@ -23,6 +23,7 @@ import { renderNode } from '../render/node.ts';
 import { diffPod, guardTable } from '../render/pod.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import type { PlannedRows } from './change-watch.ts';
+import { nodeSettingsOf } from './configured-settings.ts';
 import { hostFactsOf } from './host-facts.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { breachFindings, type PlanBreach, PlanProof } from './plan-proof.ts';
@@ -168,7 +169,7 @@ export class NodeReconciler {
       directory: peerDirectory(state),
       configuration: configuration.cluster,
       facts,
-      settings: this.#settings(),
+      settings: nodeSettingsOf(configuration, this.#options.masquerade()),
     };
     const announced = planAnnotations(input);
     const annotations = announced.plan === undefined ? {} : { annotations: announced.plan };
@@ -231,19 +232,6 @@ export class NodeReconciler {
     return {
       host: kernel.observeHost(host, desired.host),
       pods: new Map(Array.from(desired.pods, ([path, pod]) => [path, kernel.observePod(path, pod)])),
-    };
-  }
-
-  #settings(): NodeSettings {
-    const { wiring, mtu, allowForward, acceptedProtocols, flannelDirectRouting } = this.#options.configuration;
-    const masquerade = this.#options.masquerade();
-    return {
-      wiring,
-      allowForward,
-      flannelDirectRouting,
-      acceptedProtocols,
-      ...(mtu !== undefined && { mtu }),
-      ...(masquerade !== undefined && { masquerade }),
     };
   }
 }

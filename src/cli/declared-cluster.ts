@@ -1,6 +1,7 @@
 import { type Address, tryParseAddress } from '../address/address.ts';
 import { formatPrefix, type Prefix, prefixContains } from '../address/prefix.ts';
 import { type AgentConfiguration, parseAgentConfiguration } from '../agent/agent-configuration.ts';
+import { nodeSettingsOf } from '../agent/configured-settings.ts';
 import { buildClusterState } from '../cluster/build-cluster-state.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
@@ -43,21 +44,9 @@ export function declareCluster(manifests: PlannedManifests, given?: AgentConfigu
   const declared = new Map(manifests.hosts.map(({ node, facts }) => [node, facts]));
   const factsOf = (node: string): HostFacts =>
     declared.get(node) ?? assumedHostFacts(state.nodes.get(node)?.addresses ?? []);
-  const settings = settingsOf(agent);
+  const settings = nodeSettingsOf(agent, agent.masquerade.enabled ? undefined : 'off');
   const cluster = announced(state, configuration, settings, factsOf);
   return { agent, configuration, settings, cluster, manifests, described: new Set(declared.keys()), factsOf, warnings };
-}
-
-function settingsOf(agent: AgentConfiguration): NodeSettings {
-  const { wiring, mtu, allowForward, acceptedProtocols, flannelDirectRouting, masquerade } = agent;
-  return {
-    wiring,
-    allowForward,
-    flannelDirectRouting,
-    acceptedProtocols,
-    ...(mtu !== undefined && { mtu }),
-    ...(!masquerade.enabled && { masquerade: 'off' as const }),
-  };
 }
 
 /** Whoever writes a pod's address into a manifest, and not its phase, means one that runs. */

@@ -2,16 +2,24 @@ import type { Address } from '../address/address.ts';
 import type { Family } from '../address/family.ts';
 import type { Prefix } from '../address/prefix.ts';
 
-export type RouteType =
-  | 'unicast'
-  | 'local'
-  | 'broadcast'
-  | 'multicast'
-  | 'anycast'
-  | 'blackhole'
-  | 'unreachable'
-  | 'prohibit'
-  | 'throw';
+/** Types of routes by name: RTN_* of `linux/rtnetlink.h`. */
+export const ROUTE_TYPES = {
+  unicast: 1,
+  local: 2,
+  broadcast: 3,
+  anycast: 4,
+  multicast: 5,
+  blackhole: 6,
+  unreachable: 7,
+  prohibit: 8,
+  throw: 9,
+} as const;
+
+export type RouteType = keyof typeof ROUTE_TYPES;
+
+export const ROUTE_TYPE_NAMES: ReadonlyMap<number, RouteType> = new Map(
+  Object.entries(ROUTE_TYPES).map(([name, number]) => [number, name as RouteType]),
+);
 
 export type RouteScope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 

@@ -1,4 +1,4 @@
-import { DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE } from '../route.ts';
+import { DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE, ROUTE_TYPES } from '../route.ts';
 
 /** iproute2's own names of numbers (its `etc/iproute2`, and `lib/rt_names.c`); with -N it prints the numbers. */
 const NUMBERS = {
@@ -29,17 +29,7 @@ const NUMBERS = {
   },
   addressProtocol: { kernel_lo: 1, kernel_ra: 2, kernel_ll: 3 },
   scope: { global: 0, universe: 0, site: 200, link: 253, host: 254, nowhere: 255 },
-  routeType: {
-    unicast: 1,
-    local: 2,
-    broadcast: 3,
-    anycast: 4,
-    multicast: 5,
-    blackhole: 6,
-    unreachable: 7,
-    prohibit: 8,
-    throw: 9,
-  },
+  routeType: ROUTE_TYPES,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** The number that a name or a decimal text stands for; undefined for a name that iproute2 doesn't bring along. */

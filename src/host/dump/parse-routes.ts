@@ -3,8 +3,7 @@ import { parseAddress } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { defaultPrefix, formatPrefix, type Prefix, parsePrefix } from '../../address/prefix.ts';
 import { parsedText } from '../../error/schema.ts';
-import type { NextHop, Route, RouteScope, RouteType } from '../route.ts';
-import { MAIN_TABLE } from '../route.ts';
+import { MAIN_TABLE, type NextHop, ROUTE_TYPE_NAMES, type Route, type RouteScope, type RouteType } from '../route.ts';
 import { type Dump, type DumpRow, parseDumpRows } from './dump-rows.ts';
 import { numberOf, type TableNumbers } from './number-name.ts';
 
@@ -110,21 +109,8 @@ function destinationOf(text: string, family: Family): Prefix {
   return text === 'default' ? defaultPrefix(family) : parsePrefix(text);
 }
 
-const TYPES: readonly RouteType[] = [
-  'unicast',
-  'local',
-  'broadcast',
-  'anycast',
-  'multicast',
-  'blackhole',
-  'unreachable',
-  'prohibit',
-  'throw',
-];
-
 function typeOf(text: string): RouteType | undefined {
-  const number = numberOf('routeType', text);
-  return TYPES.find((type) => numberOf('routeType', type) === number);
+  return ROUTE_TYPE_NAMES.get(numberOf('routeType', text) ?? 0);
 }
 
 const SCOPES: readonly RouteScope[] = ['global', 'site', 'link', 'host', 'nowhere'];

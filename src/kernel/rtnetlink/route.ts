@@ -1,7 +1,7 @@
 import { type Address, addressToBytes } from '../../address/address.ts';
 import { type Family, familyOfLinux, linuxFamily } from '../../address/family.ts';
 import { defaultPrefix } from '../../address/prefix.ts';
-import type { Route, RouteScope, RouteType } from '../../host/route.ts';
+import { ROUTE_TYPE_NAMES, ROUTE_TYPES, type Route, type RouteScope, type RouteType } from '../../host/route.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import {
   type NetlinkMessage,
@@ -33,18 +33,6 @@ const RTAX_MTU = 2;
 const RTNH_F_ONLINK = 4;
 const LARGEST_SHORT_TABLE = 255;
 
-const TYPES: Readonly<Record<RouteType, number>> = {
-  unicast: 1,
-  local: 2,
-  broadcast: 3,
-  anycast: 4,
-  multicast: 5,
-  blackhole: 6,
-  unreachable: 7,
-  prohibit: 8,
-  throw: 9,
-};
-const TYPE_NAMES = new Map(Object.entries(TYPES).map(([name, number]) => [number, name as RouteType]));
 /** Types that send nothing anywhere; the kernel lists IPv6 ones with loopback as their device. */
 const WITHOUT_NEXT_HOP: ReadonlySet<RouteType> = new Set(['blackhole', 'unreachable', 'prohibit', 'throw']);
 
@@ -84,7 +72,7 @@ function writeRoute(builder: MessageBuilder, route: Route, names: LinkNames): vo
       route.table > LARGEST_SHORT_TABLE ? 0 : route.table,
       route.protocol,
       SCOPES[route.scope],
-      TYPES[route.type],
+      ROUTE_TYPES[route.type],
     )
     .raw32(onlink ? RTNH_F_ONLINK : 0)
     .u32(RTA_TABLE, route.table);
@@ -122,7 +110,7 @@ export interface DecodedRoute {
 export function decodeRoute(message: NetlinkMessage, names: Pick<LinkNames, 'nameOf'>): DecodedRoute | undefined {
   const { buffer, start } = message;
   const family = familyOfLinux(buffer.readUInt8(start));
-  const type = TYPE_NAMES.get(buffer.readUInt8(start + 7));
+  const type = ROUTE_TYPE_NAMES.get(buffer.readUInt8(start + 7));
   if (family === undefined || type === undefined) return undefined;
   const unmodelled: string[] = [];
   if (buffer.readUInt8(start + 2) !== 0) unmodelled.push('source prefix');
