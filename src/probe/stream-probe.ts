@@ -7,7 +7,7 @@ import type { SocketNamespace } from './probe-server.ts';
 import { localEnd } from './socket/datagram-socket.ts';
 import type { SocketAddress } from './socket/socket-address.ts';
 import { READABLE, type SocketPoller } from './socket/socket-poller.ts';
-import { connectStream, pendingError } from './socket/stream-socket.ts';
+import { connectStream, pendingError, reportedError } from './socket/stream-socket.ts';
 
 /** A reply is one line of at most three addresses and a name. */
 const LONGEST_REPLY = 1024;
@@ -28,11 +28,11 @@ export function startStreamProbe(
   target: { readonly to: SocketAddress; readonly source?: Address },
   done: (outcome: ProbeOutcome) => void,
 ): RunningProbe {
+  const { to, source } = target;
+  const options = { reset: true, reports: true, ...(source !== undefined && { source }) };
   let fd: number;
   try {
-    fd = namespace.run(() =>
-      connectStream(target.to, { reset: true, ...(target.source !== undefined && { source: target.source }) }),
-    );
+    fd = namespace.run(() => connectStream(to, options));
   } catch (error) {
     done(failureOfError(error));
     return { cancel: () => undefined, repeat: () => undefined };
@@ -51,14 +51,16 @@ export function startStreamProbe(
     const length = loadLibc().recv(fd, buffer, buffer.length, 0);
     if (length < 0) {
       const errno = loadLibc().errno();
-      if (errno !== constants.errno.EAGAIN) finish(failureOfErrno(pendingError(fd) || errno));
+      if (errno !== constants.errno.EAGAIN) return finish(failureOfErrno(pendingError(fd) || errno));
+      const reported = reportedError(fd);
+      if (reported !== 0) finish(failureOfErrno(reported));
       return;
     }
     text += decoder.decode(buffer.subarray(0, length));
     if (length > 0 && !text.endsWith('\n') && text.length < LONGEST_REPLY) return;
     const reply = parseProbeReply(text);
     if (reply === undefined) finish({ kind: 'failed', reason: 'garbled' });
-    else finish({ kind: 'delivered', reply, sentFrom: localEnd(fd).address, replyFrom: target.to });
+    else finish({ kind: 'delivered', reply, sentFrom: localEnd(fd).address, replyFrom: to });
   });
   // TCP repeats by itself.
   return { cancel: finish, repeat: () => undefined };

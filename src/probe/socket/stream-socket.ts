@@ -4,16 +4,21 @@ import { type Family, linuxFamily } from '../../address/family.ts';
 import { checkCall, loadLibc } from '../../kernel/libc.ts';
 import { systemError } from '../../kernel/system-error.ts';
 import { bindSocket } from './datagram-socket.ts';
+import { MessageHeader } from './message-header.ts';
 import { decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
 import {
   calls,
+  IP_RECVERR,
+  IPV6_RECVERR,
   IPV6_V6ONLY,
+  MSG_ERRQUEUE,
   SO_ERROR,
   SO_LINGER,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
   setOption,
@@ -21,6 +26,8 @@ import {
 
 /** Capped by net.core.somaxconn. */
 const BACKLOG = 1024;
+/** As much of a segment as an ICMP error brings back. */
+const LONGEST_REPORT = 1500;
 
 function openStream(family: Family): number {
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -60,6 +67,8 @@ export interface ConnectOptions {
   readonly source?: Address;
   /** Closing it resets the connection, so that thousands of them leave no TIME_WAIT behind. */
   readonly reset: boolean;
+  /** Keeps what the network reports for `reportedError`, which must then read it: the descriptor is ready until it does. */
+  readonly reports?: boolean;
 }
 
 /**
@@ -67,10 +76,12 @@ export interface ConnectOptions {
  * The caller closes it.
  * @throws FlatnetError with the errno of bind(2) or connect(2)
  */
-export function connectStream(to: SocketAddress, { source, reset }: ConnectOptions): number {
+export function connectStream(to: SocketAddress, { source, reset, reports = false }: ConnectOptions): number {
   const fd = openStream(to.address.family);
   try {
     if (reset) setOption(fd, SOL_SOCKET, SO_LINGER, 1, 0);
+    if (reports && to.address.family === 4) setOption(fd, SOL_IP, IP_RECVERR, 1);
+    if (reports && to.address.family === 6) setOption(fd, SOL_IPV6, IPV6_RECVERR, 1);
     if (source !== undefined) bindSocket(fd, { address: source, port: 0 });
     const address = encodeSocketAddress(to);
     if (loadLibc().connect(fd, address, address.length) < 0) {
@@ -82,6 +93,20 @@ export function connectStream(to: SocketAddress, { source, reset }: ConnectOptio
     loadLibc().close(fd);
     throw error;
   }
+}
+
+/** Shared: every use ends before the next begins. */
+let errorMessage: MessageHeader | undefined;
+
+/**
+ * What the network reported of a connection that is being made, as a positive errno; 0 where it reported nothing.
+ * A report that comes while connect(2) still runs is in the error queue only (`tcp_v4_err` of `net/ipv4/tcp_ipv4.c`):
+ * the connection would fail no sooner than at the report on the SYN sent again a second later.
+ */
+export function reportedError(fd: number): number {
+  errorMessage ??= new MessageHeader(LONGEST_REPORT);
+  if (calls.recvmsg(fd, errorMessage.prepareReceive(), MSG_ERRQUEUE) < 0) return 0;
+  return errorMessage.readControl().errno ?? 0;
 }
 
 /** The pending error of a socket, as a positive errno, and clears it; 0 where there is none. */
