@@ -70,6 +70,7 @@ const match = fc.oneof(
     'numgen random mod 2 0',
     'limit rate 5/second',
     'ip saddr & 255.255.255.1 == 10.244.0.1',
+    'ip daddr >= 10.244.1.3',
     'ip ttl < 64',
     'iif "eth0"',
     'ct original ip daddr 10.244.1.2',

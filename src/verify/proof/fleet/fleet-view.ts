@@ -82,9 +82,12 @@ export class FleetView {
     return this.intern([form, asked.join(), known.join(), sources.join(), name].join('\n'));
   }
 
-  /** Whether what leads to a host's own pods, or translates packets, names others: they may be on the way of any packet. */
-  namesOthers({ mentions, targets }: HostSketch): boolean {
-    return targets.length > 0 || mentions.some((address) => this.targets.holdersOf(address).length > 0);
+  /**
+   * Whether each pair that a host is part of is to be asked about by itself: it tells pods apart in a way that forms don't
+   * say, or what leads to its own pods, or translates packets, names others, who may be on the way of any packet.
+   */
+  isSingular({ isSingular, mentions, targets }: HostSketch): boolean {
+    return isSingular || targets.length > 0 || mentions.some((address) => this.targets.holdersOf(address).length > 0);
   }
 
   /** What a probe asks of the addresses of others: whether all of a kind are meant, none, or some. */

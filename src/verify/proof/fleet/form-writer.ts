@@ -21,7 +21,7 @@ export class FormWriter {
   readonly mentions: Address[] = [];
   /** Addresses that aren't the host's own, and that packets are translated to. */
   readonly targets: Address[] = [];
-  /** Something tells pods or hosts apart in a way that forms don't say: then the host is like no other. */
+  /** Something tells pods or hosts apart in a way that forms don't say: then the host and its pods are like no others. */
   isSingular = false;
   readonly #register: ProbeRegister;
   readonly #numbers = new Map<number, number>();
@@ -94,7 +94,7 @@ export class FormWriter {
     let text = '{';
     for (const [key, content] of Object.entries(value)) {
       if (SAID_ONLY.has(key) || content === undefined) continue;
-      if (content === 'binary') this.isSingular ||= speaksOfAddresses(value);
+      if (content === 'binary' || ORDERS.has(content)) this.isSingular ||= speaksOfAddresses(value);
       text += `${key}:${this.value(content)},`;
     }
     if ('kind' in value && value.kind === 'nat') this.#noteTargets(value);
@@ -183,7 +183,10 @@ function isElements(values: readonly unknown[]): values is readonly SetElement[]
   );
 }
 
-/** Arithmetic on addresses asks more than whether they are some. */
+/** Operators that ask which of two values is above the other. */
+const ORDERS: ReadonlySet<unknown> = new Set(['<', '>', '<=', '>=']);
+
+/** Arithmetic on addresses, and their order, ask more than whether they are some. */
 function speaksOfAddresses(expression: object): boolean {
   return /"(?:field|key)":"(?:ip6? [sd]addr)"/.test(
     JSON.stringify(expression, (_, value) => (typeof value === 'bigint' ? `${value}` : value)),

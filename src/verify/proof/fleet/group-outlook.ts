@@ -39,7 +39,7 @@ export class GroupOutlook {
   /** What the group knows of a host other than the member that looks. */
   towards(other: HostSketch): Outlook {
     const naming = new OutlookNaming(this.#view, this.#observer, other);
-    naming.isSingular = this.#view.namesOthers(this.#observer);
+    naming.isSingular = this.#view.isSingular(this.#observer);
     let text = '';
     for (const address of other.roots) {
       const holders = this.#view.targets.holdersOf(address);

@@ -5,7 +5,7 @@ import type { ClusterPod, ClusterState } from '../../../cluster/cluster-state.ts
 import type { HostState, NetworkState } from '../../../host/network-state.ts';
 import type { VerifyReport } from '../../report.ts';
 import { arbitraryFaults } from '../arbitrary.ts';
-import { plannedCluster } from '../planned-hosts.ts';
+import { plannedCluster, withNft } from '../planned-hosts.ts';
 import { proveRules } from '../prove-rules.ts';
 import { fleetOf } from './fleet.ts';
 import { proveFleet } from './prove-fleet.ts';
@@ -55,6 +55,18 @@ describe('proveFleet', () => {
       { numRuns: 60 },
     );
   });
+
+  for (const match of ['ip saddr & 255.255.255.1 == 10.244.0.1', 'ip daddr >= 10.244.1.3', 'ip saddr < 10.244.0.3'])
+    it(`tells pods apart by ${match}`, () => {
+      const { hosts } = plannedCluster({ hosts: 3, pods: 3, backend: 'auto', families: [4] });
+      for (const hook of ['prerouting', 'forward']) {
+        const text = `table inet f { chain c { type filter hook ${hook} priority 10; ct state established accept; ${match} drop; } }`;
+        const faulty = withNft(hosts, 'node-0', text);
+        const told = proveRules(faulty);
+        assert.equal(told.verdict, 'violated');
+        assert.deepEqual(tellingOf(proveFleet(fleetOf(faulty))), tellingOf(told));
+      }
+    });
 
   it('asks about those whom the API knows, and leaves out what was asked for', () => {
     fc.assert(

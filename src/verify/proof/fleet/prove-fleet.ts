@@ -112,7 +112,7 @@ function examineWithin(view: FleetView, examiner: Examiner): void {
   const sorts = new Map<number, HostSketch[]>();
   for (const { members, form } of view.groups)
     for (const host of members) {
-      if (view.namesOthers(host)) {
+      if (view.isSingular(host)) {
         examiner.examineHosts(host, host);
         continue;
       }
