@@ -7,9 +7,9 @@ import { formatFlannelAnnotations } from '../../src/plan/flannel-annotation.ts';
 import { peerDirectory } from '../../src/plan/peer-directory.ts';
 import { planNode } from '../../src/plan/plan-node.ts';
 import { renderNode } from '../../src/render/node.ts';
-import { configure, newNamespace, runIn } from '../namespace.ts';
+import { configure, newNamespace, runIn, setSysctls } from '../namespace.ts';
 import { cluster, missing, silentPairs } from './planned-cluster.ts';
-import { loadRules, pings, plannedNetwork, setSysctls } from './planned-network.ts';
+import { loadRules, plannedNetwork, reaches } from './planned-network.ts';
 
 const SKIP = missing(['busybox', 'nft']);
 
@@ -123,11 +123,11 @@ describe('backends in the kernel', { skip: SKIP, concurrency: false }, () => {
     const [nodeAddress] = ours.planned.node.addresses;
     assert.ok(podAddress !== undefined && nodeAddress !== undefined);
     const theirAddress = { ...podAddress, value: podAddress.value + 256n };
-    assert.ok(pings(pod.namespace, theirAddress), 'our pod → their pod');
-    assert.ok(pings(pod.namespace, remote), 'our pod → their node');
-    assert.ok(pings(ours.namespace, theirAddress), 'our node → their pod');
-    assert.ok(pings(theirPod, podAddress), 'their pod → our pod');
-    assert.ok(pings(theirPod, nodeAddress), 'their pod → our node');
-    assert.ok(pings(theirs.namespace, podAddress), 'their node → our pod');
+    assert.ok(reaches(pod.namespace, theirAddress), 'our pod → their pod');
+    assert.ok(reaches(pod.namespace, remote), 'our pod → their node');
+    assert.ok(reaches(ours.namespace, theirAddress), 'our node → their pod');
+    assert.ok(reaches(theirPod, podAddress), 'their pod → our pod');
+    assert.ok(reaches(theirPod, nodeAddress), 'their pod → our node');
+    assert.ok(reaches(theirs.namespace, podAddress), 'their node → our pod');
   });
 });

@@ -13,17 +13,24 @@ import { cluster, planOf } from './planned-cluster.ts';
 /** Bytes sent, and bytes a second that are let through. */
 const LENGTH = 2_000_000;
 const RATE = 1_000_000;
+/** How often others may try to be faster. */
+const ATTEMPTS = 10;
 
-/** Says when it listens, and how many milliseconds passed from a connection's beginning to its end. */
+/** Milliseconds by a clock that processes share. */
+const NOW = `Number(process.hrtime.bigint() / 1000n) / 1000`;
+
+/** Says when it listens, how much came over a connection, and when that ended. */
 const TAKE = `
   const server = require('node:net').createServer((socket) => {
-    const start = performance.now();
     let length = 0;
     socket.on('data', (data) => { length += data.length; });
-    socket.on('end', () => { console.log(length, performance.now() - start); server.close(); socket.end(); });
+    socket.on('end', () => { console.log(length, ${NOW}); server.close(); socket.end(); });
   }).listen(5000, '::', () => console.log('listens'));`;
 
-const SEND = `require('node:net').connect(5000, process.argv[1]).end(Buffer.alloc(${LENGTH}))`;
+/** Says when it begins. */
+const SEND = `
+  console.log(${NOW});
+  require('node:net').connect(5000, process.argv[1]).end(Buffer.alloc(${LENGTH}))`;
 
 function start(
   namespace: NetworkNamespace,
@@ -36,11 +43,11 @@ function start(
 async function transfer(from: NetworkNamespace, to: NetworkNamespace, address: Address): Promise<number> {
   const taker = start(to, TAKE);
   await once(taker.stdout, 'data');
-  const report = text(taker.stdout);
-  start(from, SEND, formatAddress(address));
-  const [length, milliseconds] = (await report).trim().split(' ').map(Number);
+  const reports = [start(from, SEND, formatAddress(address)), taker].map(({ stdout }) => text(stdout));
+  const [begun, report = ''] = await Promise.all(reports);
+  const [length, ended = 0] = report.trim().split(' ').map(Number);
   assert.equal(length, LENGTH);
-  return milliseconds ?? 0;
+  return ended - Number(begun);
 }
 
 describe('bandwidth limits in the kernel', () => {
@@ -72,8 +79,11 @@ describe('bandwidth limits in the kernel', () => {
         assert.ok(sent > least, `sent in ${sent} ms`);
         const got = await transfer(free.namespace, limited.namespace, at(limited));
         assert.ok(got > least, `got in ${got} ms`);
-        const unlimited = await transfer(free.namespace, other.namespace, at(other));
-        assert.ok(unlimited < least, `others in ${unlimited} ms`);
+        // a busy machine may be slow, a limit always is
+        const unlimited: number[] = [];
+        while (unlimited.length < ATTEMPTS && !unlimited.some((milliseconds) => milliseconds < least))
+          unlimited.push(await transfer(free.namespace, other.namespace, at(other)));
+        assert.ok(Math.min(...unlimited) < least, `others in ${unlimited.join()} ms`);
       }
     });
   }

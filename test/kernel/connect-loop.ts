@@ -8,7 +8,8 @@
  */
 import net from 'node:net';
 
-const PATIENCE = 5_000;
+/** Milliseconds without a word that are taken for silence. */
+const PATIENCE = 30_000;
 
 function serve(name: string, port: number): void {
   const server = net.createServer((socket) => {

@@ -13,7 +13,7 @@ import type { PeerDirectory } from '../../src/plan/peer-directory.ts';
 import { planNode } from '../../src/plan/plan-node.ts';
 import { renderNode } from '../../src/render/node.ts';
 import { eventually } from '../namespace.ts';
-import { isInUse, type KernelHost, pings, plannedNetwork } from './planned-network.ts';
+import { isInUse, type KernelHost, plannedNetwork, reaches } from './planned-network.ts';
 
 /** Why tests that need these programs must be skipped; false where all are there. */
 export function missing(programs: readonly string[]): string | false {
@@ -61,7 +61,7 @@ export function silentPairs(hosts: readonly KernelHost[]): readonly string[] {
       .filter((to) => to !== from)
       .flatMap((to) =>
         to.addresses
-          .filter((address) => !pings(from.namespace, address))
+          .filter((address) => !reaches(from.namespace, address))
           .map((address) => `${from.name} → ${to.name} ${formatAddress(address)}`),
       ),
   );

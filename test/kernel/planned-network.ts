@@ -21,10 +21,13 @@ import {
 } from '../../src/kernel/network-namespace.ts';
 import { readNetworkState } from '../../src/kernel/network-state-reader.ts';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
-import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts';
+import { readSysctl } from '../../src/kernel/sysctl.ts';
 import type { Ruleset } from '../../src/netfilter/node.ts';
 import { attachment, type PlannedHost } from '../../src/plan/arbitrary.ts';
-import { configure, eventually, jsonIn, newNamespace, routeSocket } from '../namespace.ts';
+import { configure, eventually, jsonIn, newNamespace, routeSocket, setSysctls } from '../namespace.ts';
+
+/** How often one asks who is meant to answer. */
+const ATTEMPTS = 5;
 
 export interface KernelPod {
   readonly attachment: Attachment;
@@ -206,17 +209,16 @@ function subnetOf({ node }: PlannedHost): number {
   return address?.family === 4 ? Number((address.value >> 16n) & 255n) : 1;
 }
 
-export function setSysctls(namespace: NetworkNamespace, values: Readonly<Record<string, string>>): void {
-  namespace.run(() => {
-    for (const [key, value] of Object.entries(values)) writeSysctl(key, value);
-  });
-}
-
-/** Whether an echo request is answered within two seconds. */
+/** Whether an echo request is answered within two seconds: what isn't is not meant to be, or was unlucky. */
 export function pings(namespace: NetworkNamespace, to: Address, from?: Address): boolean {
   const source = from === undefined ? [] : ['-I', formatAddress(from)];
   const options = ['ping', `-${to.family}`, '-c', '1', '-W', '2', ...source, formatAddress(to)];
   return namespace.run(() => spawnSync('busybox', options)).status === 0;
+}
+
+/** Whether one of several echo requests is answered: for whom is meant to be, however busy the machine. */
+export function reaches(namespace: NetworkNamespace, to: Address, from?: Address): boolean {
+  return Iterator.from(Array(ATTEMPTS)).some(() => pings(namespace, to, from));
 }
 
 /** Loads rules in nft's own language, for a look at what arrives. */

@@ -17,15 +17,18 @@ import { nodeLocation, planServices, type ServiceSettings } from '../../src/plan
 import type { PlannedService, ServicePlan } from '../../src/plan/service/service-plan.ts';
 import type { ProbeOutcome, ProbeProtocol } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
-import { Prober } from '../../src/probe/prober.ts';
+import { type ProbeRequest, Prober } from '../../src/probe/prober.ts';
 import { SocketPoller } from '../../src/probe/socket/socket-poller.ts';
 import { ServiceTables } from '../../src/render/service/service-tables.ts';
+import { setSysctls, tellEveryError } from '../namespace.ts';
 import { cluster } from './planned-cluster.ts';
-import { type KernelHost, type KernelPod, setSysctls } from './planned-network.ts';
+import type { KernelHost, KernelPod } from './planned-network.ts';
 
 /** Where the pods' servers listen. */
 export const SERVER_PORT = 7000;
-/** Milliseconds until what is dropped counts as dropped. */
+/** Milliseconds that an answer may take on a busy machine. */
+const PATIENCE = 30_000;
+/** Milliseconds until what must not be answered counts as dropped. */
 const SILENCE = 1000;
 
 /** A service with a virtual address of each family, 10.96.0.NUMBER and fd00:10:96::NUMBER, on TCP and UDP port 80. */
@@ -140,9 +143,11 @@ export async function servingCluster(
   followerOf: (t: TestContext, host: KernelHost) => ServiceFollower = (context, host) => new ServingHost(context, host),
 ) {
   const { router, hosts } = await cluster(t, 'auto', subnets, wiring);
-  // A host that has led a packet back where it came from tells that peer one thing a second, refusals among them.
-  for (const { namespace } of hosts)
-    setSysctls(namespace, { 'net.ipv4.icmp_ratelimit': '0', 'net.ipv6.icmp.ratelimit': '0' });
+  for (const { namespace } of hosts) {
+    tellEveryError(namespace);
+    // a datagram that was answered once is remembered for half a minute only
+    setSysctls(namespace, { 'net.netfilter.nf_conntrack_udp_timeout': '600' });
+  }
   const poller = new SocketPoller();
   const server = new ProbeServer(poller);
   t.after(() => {
@@ -250,28 +255,32 @@ export async function servingCluster(
     addressOfHost: (number: number, family: Family) =>
       known(addressOf(hostAt(hosts, number).planned.node.addresses, family)),
     /** What comes of asking: `HOST/POD saw SOURCE`, or the reason of the failure. */
-    async ask(
-      from: NetworkNamespace,
-      protocol: ProbeProtocol,
-      address: Address,
-      port: number,
-      source?: Address,
-      timeout = SILENCE,
-    ) {
-      // A port of its own, for a datagram on a flow that is known already asks nobody.
-      using prober = new Prober(poller);
-      const to = { address, port };
-      const request = { namespace: from, protocol, to, timeout, ...(source !== undefined && { source }) };
-      return describeOutcome(await prober.probe(request));
+    async ask(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
+      return describeOutcome(await probe(poller, { namespace: from, protocol, to: { address, port }, source }));
+    },
+    /** The same where nothing is expected to come of it. */
+    async askInVain(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
+      const request = { namespace: from, protocol, to: { address, port }, source, timeout: SILENCE };
+      return describeOutcome(await probe(poller, request));
     },
     /** Somebody who asks by datagrams that are all of one flow. */
     talker(from: NetworkNamespace, address: Address, port: number) {
       const prober = new Prober(poller);
       t.after(() => prober.close());
-      const request = { namespace: from, protocol: 'udp', to: { address, port }, timeout: SILENCE } as const;
-      return { ask: async () => describeOutcome(await prober.probe(request)) };
+      const request = { namespace: from, protocol: 'udp', to: { address, port } } as const;
+      const askFor = async (timeout: number) => describeOutcome(await prober.probe({ ...request, timeout }));
+      return { ask: () => askFor(PATIENCE), askInVain: () => askFor(SILENCE) };
     },
   };
+}
+
+/** Probes from a port of its own: a datagram on a flow that is known already asks nobody. */
+async function probe(
+  poller: SocketPoller,
+  { source, ...request }: Omit<ProbeRequest, 'source'> & { readonly source: Address | undefined },
+): Promise<ProbeOutcome> {
+  using prober = new Prober(poller);
+  return await prober.probe({ timeout: PATIENCE, ...request, ...(source !== undefined && { source }) });
 }
 
 function describeOutcome(outcome: ProbeOutcome): string {

@@ -8,7 +8,10 @@ import type { ProbeOutcome } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
 import { Prober } from '../../src/probe/prober.ts';
 import { SocketPoller } from '../../src/probe/socket/socket-poller.ts';
-import { newNamespace, runIn } from '../namespace.ts';
+import { newNamespace, runIn, tellEveryError } from '../namespace.ts';
+
+/** Milliseconds that an answer may take on a busy machine. */
+const PATIENCE = 30_000;
 
 function ip(namespace: NetworkNamespace, ...lines: string[]): void {
   for (const line of lines) runIn(namespace, 'ip', ...line.split(' '));
@@ -28,12 +31,14 @@ interface Site {
 /** Namespaces around a router, each on a subnet of its own of both families. */
 function buildSite(t: TestContext, count: number): Site {
   const router = newNamespace(t);
+  tellEveryError(router);
   ip(router, 'link set lo up');
   // Link-local addresses that are still being checked for duplicates can't look for neighbours.
   runIn(router, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
   runIn(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   const ends = Array.from({ length: count }, (_, index): Participant => {
     const end = newNamespace(t);
+    tellEveryError(end);
     runIn(end, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
     ip(
       router,
@@ -75,7 +80,7 @@ function summarise(outcome: ProbeOutcome): string {
 }
 
 async function matrixOf(site: Site): Promise<MatrixResult[]> {
-  return await collect(probeMatrix({ participants: site.ends, timeout: 5000 }));
+  return await collect(probeMatrix({ participants: site.ends, timeout: PATIENCE }));
 }
 
 function hasProgram(name: string): boolean {
@@ -138,7 +143,8 @@ describe('probes', () => {
     for (const one of site.ends) server.listen(one.namespace, one.id, 9000);
     for (const protocol of ['tcp', 'udp'] as const) {
       const to = { address: parseAddress('10.0.1.2'), port: 9000 };
-      const outcome = await prober.probe({ namespace: end(site, 0).namespace, to, protocol });
+      const request = { namespace: end(site, 0).namespace, to, protocol, timeout: PATIENCE };
+      const outcome = await prober.probe(request);
       assert.equal(
         summarise(outcome),
         '10.0.0.2 seen as 10.0.0.2, at 10.0.2.2 by pod/default/p2, answered from 10.0.1.2',
@@ -163,12 +169,15 @@ describe('probes', () => {
       const outcomes = (['tcp', 'udp'] as const).map((protocol) => prober.probe({ ...request, ...from, protocol }));
       return (await Promise.all(outcomes)).map(summarise);
     };
-    assert.deepEqual(await reasons('10.0.1.2', 5000), ['refused', 'refused']);
-    assert.deepEqual(await reasons('fd00:0:0:1::2', 5000), ['refused', 'refused']);
+    assert.deepEqual(await reasons('10.0.1.2', PATIENCE), ['refused', 'refused']);
+    assert.deepEqual(await reasons('fd00:0:0:1::2', PATIENCE), ['refused', 'refused']);
     assert.deepEqual(await reasons('10.9.0.1', 300), ['timeout', 'timeout']);
-    assert.deepEqual(await reasons('10.8.0.1', 5000), ['unreachable', 'unreachable']);
-    assert.deepEqual(await reasons('10.0.1.2', 5000, '10.0.1.77'), ['source-not-local', 'source-not-local']);
-    assert.deepEqual(await reasons('fd00:0:0:1::2', 5000, 'fd00:0:0:9::2'), ['source-not-local', 'source-not-local']);
+    assert.deepEqual(await reasons('10.8.0.1', PATIENCE), ['unreachable', 'unreachable']);
+    assert.deepEqual(await reasons('10.0.1.2', PATIENCE, '10.0.1.77'), ['source-not-local', 'source-not-local']);
+    assert.deepEqual(await reasons('fd00:0:0:1::2', PATIENCE, 'fd00:0:0:9::2'), [
+      'source-not-local',
+      'source-not-local',
+    ]);
   });
 
   it('tell a lost answer from a lost probe', {
@@ -182,7 +191,7 @@ describe('probes', () => {
     using server = new ProbeServer(poller, { onArrival: (arrival) => prober.noteArrival(arrival) });
     server.listen(end(site, 1).namespace, end(site, 1).id, 9000);
     const to = { address: parseAddress('10.0.1.2'), port: 9000 };
-    const outcome = await prober.probe({ namespace: end(site, 0).namespace, to, protocol: 'udp', timeout: 300 });
+    const outcome = await prober.probe({ namespace: end(site, 0).namespace, to, protocol: 'udp', timeout: 3000 });
     assert.equal(outcome.kind, 'failed');
     assert.equal(outcome.reason, 'timeout');
     assert.equal(outcome.arrival?.by, 'pod/default/p1');

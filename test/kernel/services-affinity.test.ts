@@ -27,6 +27,20 @@ async function answerer(asked: ReturnType<Site['ask']>): Promise<string> {
   return answer.includes(' saw ') ? (answer.split(' ')[0] ?? '') : answer;
 }
 
+/** Asks for longer than affinity lasts, never pausing as long, and holds that one answers; gives who that is. */
+async function staysWithOne(ask: () => Promise<string>, seconds: number): Promise<string> {
+  const lasts = 1000 * seconds;
+  let [begun, before, first] = [performance.now(), performance.now(), await ask()];
+  while (performance.now() - begun < 1.5 * lasts) {
+    const [now, answer] = [performance.now(), await ask()];
+    if (performance.now() - before < lasts) assert.equal(answer, first, 'every connection starts the time anew');
+    // a machine so busy that the client came back too late
+    else [begun, first] = [now, answer];
+    before = now;
+  }
+  return first;
+}
+
 describe('session affinity in the kernel', { skip: missing(['nft']) }, () => {
   it('leads a client to one endpoint as long as that is there', async (t) => {
     const site = await servingCluster(t, [1, 1]);
@@ -91,21 +105,18 @@ describe('session affinity in the kernel', { skip: missing(['nft']) }, () => {
 
   it('lasts while a client comes back in time, and ends after that', async (t) => {
     const site = await servingCluster(t, [1, 1]);
-    const seconds = 1;
+    const seconds = 2;
     site.serve(service('web', 10, { affinityTimeout: seconds }), ...ALL);
     for (const family of FAMILIES) {
       const ask = () => answerer(site.ask(site.pod(0, 0), 'tcp', virtual(10, family), 80));
-      const first = await ask();
-      const until = performance.now() + 1000 * seconds * 1.5;
-      while (performance.now() < until) assert.equal(await ask(), first, 'every connection starts the time anew');
+      const first = await staysWithOne(ask, seconds);
       const seen = new Set([first]);
-      const deadline = performance.now() + 30_000;
+      const deadline = performance.now() + 120_000;
       while (seen.size === 1) {
         assert.ok(performance.now() < deadline, 'led to the same one for ever');
         await eventually('the client is forgotten', () => remembered(site.host(0), family, seconds) === 0);
         seen.add(await ask());
       }
-      assert.equal(remembered(site.host(0), family, seconds), 1);
     }
   });
 

@@ -99,15 +99,16 @@ describe('services in the kernel', { skip: SKIP }, () => {
     site.serve(service('web', 10, { loadBalancer, sourceRanges }), [0, 0]);
     routeExternal(site, 0);
     await eachAtOnce(async (family, protocol) => {
-      const ask = (source: typeof LOOPBACK) => site.ask(site.router, protocol, EXTERNAL[family], 80, source);
-      assert.equal(await ask(FAR_OUTSIDE[family]), `0/0 saw ${formatAddress(FAR_OUTSIDE[family])}`);
-      assert.equal(await ask(OUTSIDE[family]), 'timeout');
-      assert.equal(await site.ask(site.pod(1, 0), protocol, EXTERNAL[family], 80), 'timeout');
+      const front = [protocol, EXTERNAL[family], 80] as const;
+      const far = FAR_OUTSIDE[family];
+      assert.equal(await site.ask(site.router, ...front, far), `0/0 saw ${formatAddress(far)}`);
+      assert.equal(await site.askInVain(site.router, ...front, OUTSIDE[family]), 'timeout');
+      assert.equal(await site.askInVain(site.pod(1, 0), ...front), 'timeout');
       assert.match(await site.ask(site.pod(1, 0), protocol, virtual(10, family), 80), /^0\/0 saw/);
     });
     const proxies = EXTERNALS.map((address) => ({ address, mode: 'Proxy' as const }));
     site.serve(service('web', 10, { loadBalancer: proxies }), [0, 0]);
-    assert.match(await site.ask(site.pod(1, 0), 'tcp', EXTERNAL[4], 80), /^(timeout|unreachable)$/);
+    assert.match(await site.askInVain(site.pod(1, 0), 'tcp', EXTERNAL[4], 80), /^(timeout|unreachable)$/);
   });
 
   it('refuse at once what has no endpoint, and what is no service in their range', async (t) => {
@@ -144,8 +145,8 @@ describe('services in the kernel', { skip: SKIP }, () => {
       assert.deepEqual([...counts.keys()].sort(), ['0/0', '0/1', '1/0', '1/1']);
       const expected = total / 4;
       const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-      // the value that chance exceeds once in a million times, at three degrees of freedom
-      assert.ok(chiSquare < 30.7, JSON.stringify([...counts]));
+      // the value that chance exceeds once in a hundred million times, at three degrees of freedom
+      assert.ok(chiSquare < 40.1, JSON.stringify([...counts]));
     }
   });
 

@@ -2,8 +2,7 @@
 import type { TestContext } from 'node:test';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { collectDumps } from '../../src/kernel/snapshot-collector.ts';
-import { configure, eventually, newNamespace, runIn } from '../namespace.ts';
-import { setSysctls } from './planned-network.ts';
+import { configure, eventually, newNamespace, runIn, setSysctls } from '../namespace.ts';
 
 export interface SmallHost {
   readonly name: string;
@@ -25,7 +24,7 @@ export async function smallNetwork(t: TestContext, path: 'host-gw' | 'vxlan'): P
   configure(wire, ['link add wire type bridge', 'link set wire up']);
   const [a, b] = [0, 1].map((number) => smallHost(t, wire, number)) as [SmallHost, SmallHost];
   for (const [number, host] of [a, b].entries()) connect(host, number, path);
-  await eventually('the pods reach each other', () => pingsOnce(a.pod, b.podAddress), 20);
+  await eventually('the pods reach each other', () => pingsOnce(a.pod, b.podAddress));
   return { a, b };
 }
 
