@@ -1,10 +1,13 @@
 import type { Address } from './address.ts';
+import { foldedBits } from './address-map.ts';
 import { FAMILIES, FAMILY_BITS, type Family } from './family.ts';
 import type { Prefix } from './prefix.ts';
 
 /** The values of one prefix length, by the bits of the prefix. */
 interface Level<Value> {
   readonly length: number;
+  /** How many bits of an address the prefix leaves out. */
+  readonly shift: bigint;
   readonly values: Map<bigint, Value[]>;
 }
 
@@ -18,22 +21,24 @@ export class PrefixIndex<Value> {
     const levels = this.#levels[family];
     let level = levels.find(({ length }) => length === prefix.length);
     if (level === undefined) {
-      level = { length: prefix.length, values: new Map() };
+      level = { length: prefix.length, shift: BigInt(FAMILY_BITS[family] - prefix.length), values: new Map() };
       levels.push(level);
       levels.sort((left, right) => right.length - left.length);
     }
-    const bits = prefix.address.value >> BigInt(FAMILY_BITS[family] - prefix.length);
+    const bits = foldedBits(prefix.address.value >> level.shift);
     const values = level.values.get(bits);
     if (values === undefined) level.values.set(bits, [value]);
     else values.push(value);
   }
 
   /** The values of every prefix that holds the address. */
-  *holding(address: Address): Generator<Value> {
-    for (const { length, values } of this.#levels[address.family]) {
-      const found = values.get(address.value >> BigInt(FAMILY_BITS[address.family] - length));
-      if (found !== undefined) yield* found;
+  holding({ family, value }: Address): readonly Value[] {
+    const held: Value[] = [];
+    for (const { shift, values } of this.#levels[family]) {
+      const found = values.get(foldedBits(value >> shift));
+      if (found !== undefined) for (const one of found) held.push(one);
     }
+    return held;
   }
 
   *values(): Generator<Value> {

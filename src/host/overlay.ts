@@ -56,27 +56,51 @@ function linkKindOf(kind: OwnedLink['kind']): LinkKind {
   }
 }
 
-/** Settings of new devices, around the device's name: what there is of them is the same for all that one state lies under. */
-const settingsOfNew = new WeakMap<NetworkState['sysctls'], readonly (readonly [string, string, string])[]>();
+/** What is laid over one state's settings: what new devices get, and what came of it last. */
+interface Settings {
+  /** Around the device's name. */
+  readonly ofNew: readonly (readonly [before: string, after: string, value: string])[];
+  last?: { readonly owned: OwnedNetwork; readonly sysctls: ReadonlyMap<string, string> };
+}
 
-/** A new device starts with a copy of `conf.default`; `all` is combined with it at each look, by whoever looks. */
+const settingsOver = new WeakMap<NetworkState['sysctls'], Settings>();
+
+/**
+ * A new device starts with a copy of `conf.default`; `all` is combined with it at each look, by whoever looks. Pods that are
+ * wired alike, one after another, get the same map.
+ */
 function sysctlsOf({ sysctls: foreign }: NetworkState, owned: OwnedNetwork): ReadonlyMap<string, string> {
-  let ofNew = settingsOfNew.get(foreign);
-  if (ofNew === undefined) {
-    ofNew = Array.from(foreign).flatMap(([key, value]) => {
-      if (deviceOfSysctl(key) !== 'default') return [];
-      const [before = '', after = ''] = key.split('.default.');
-      return [[`${before}.`, `.${after}`, value] as const];
-    });
-    settingsOfNew.set(foreign, ofNew);
-  }
+  const settings = settingsOver.get(foreign) ?? { ofNew: settingsOfNew(foreign) };
+  settingsOver.set(foreign, settings);
+  if (settings.last !== undefined && hasSameSettings(settings.last.owned, owned)) return settings.last.sysctls;
   const sysctls = new Map(foreign);
   for (const { name } of owned.links) {
     const device = name.replaceAll('.', '/');
-    for (const [before, after, value] of ofNew) sysctls.set(before + device + after, value);
+    for (const [before, after, value] of settings.ofNew) sysctls.set(before + device + after, value);
   }
   for (const { key, value } of owned.sysctls) sysctls.set(key, value);
+  settings.last = { owned, sysctls };
   return sysctls;
+}
+
+function settingsOfNew(foreign: NetworkState['sysctls']): Settings['ofNew'] {
+  return Array.from(foreign).flatMap(([key, value]) => {
+    if (deviceOfSysctl(key) !== 'default') return [];
+    const [before = '', after = ''] = key.split('.default.');
+    return [[`${before}.`, `.${after}`, value] as const];
+  });
+}
+
+function hasSameSettings(one: OwnedNetwork, other: OwnedNetwork): boolean {
+  return (
+    one.links.length === other.links.length &&
+    one.sysctls.length === other.sysctls.length &&
+    one.links.every(({ name }, place) => name === other.links[place]?.name) &&
+    one.sysctls.every(({ key, value }, place) => {
+      const its = other.sysctls[place];
+      return key === its?.key && value === its.value;
+    })
+  );
 }
 
 function inserted(table: Table, insertions: readonly Insertion[]): Table {

@@ -1,4 +1,5 @@
-import { type Address, addressKey, formatAddress } from '../address/address.ts';
+import { type Address, formatAddress } from '../address/address.ts';
+import { AddressMap } from '../address/address-map.ts';
 import { PrefixIndex } from '../address/prefix-index.ts';
 import type { ForwardingEntry, Neighbour, SharedRows, StateTable } from './network-state.ts';
 import type { Route } from './route.ts';
@@ -15,9 +16,14 @@ export function routeTable(rows: readonly Route[]): StateTable<Route, Address> {
     rows: () => rows,
     find: (address) => {
       index ??= indexRoutes(rows);
-      return [...index.holding(address)].sort(compareRoutePreference);
+      return inPreference(index.holding(address));
     },
   };
+}
+
+/** Routes in the order in which they are searched; most addresses have one in a table, or none. */
+function inPreference(routes: readonly Route[]): readonly Route[] {
+  return routes.length < 2 ? routes : routes.toSorted(compareRoutePreference);
 }
 
 function indexRoutes(rows: readonly Route[]): PrefixIndex<Route> {
@@ -30,24 +36,39 @@ function indexRoutes(rows: readonly Route[]): PrefixIndex<Route> {
 export function neighbourTable(
   rows: readonly Neighbour[],
 ): StateTable<Neighbour, { readonly device: string; readonly address: Address }> {
-  return plainTable(rows, ({ device, address }) => `${device} ${addressKey(address)}`);
+  return plainTable(rows, () => {
+    const byAddress = new AddressMap<Neighbour[]>();
+    for (const row of rows) {
+      const known = byAddress.get(row.address);
+      if (known === undefined) byAddress.set(row.address, [row]);
+      else known.push(row);
+    }
+    return ({ address }) => byAddress.get(address);
+  });
 }
 
 /** A plain table of forwarding entries. */
 export function forwardingTable(
   rows: readonly ForwardingEntry[],
 ): StateTable<ForwardingEntry, { readonly device: string; readonly mac: string }> {
-  return plainTable(rows, ({ device, mac }) => `${device} ${mac}`);
+  return plainTable(rows, () => {
+    const byMac = Map.groupBy(rows, ({ mac }) => mac);
+    return ({ mac }) => byMac.get(mac);
+  });
 }
 
-/** Rows found by equality of a text made of their key; indexed at the first look-up, since many tables see none. */
-function plainTable<Key, Row extends Key>(rows: readonly Row[], text: (key: Key) => string): StateTable<Row, Key> {
-  let index: ReadonlyMap<string, Row[]> | undefined;
+/** Rows of devices, by something else too; indexed at the first look-up, since many tables see none. */
+function plainTable<Key extends { readonly device: string }, Row extends Key>(
+  rows: readonly Row[],
+  index: () => (key: Key) => readonly Row[] | undefined,
+): StateTable<Row, Key> {
+  let find: ReturnType<typeof index> | undefined;
   return {
     rows: () => rows,
     find: (key) => {
-      index ??= Map.groupBy(rows, text);
-      return index.get(text(key)) ?? [];
+      if (rows.length === 0) return rows;
+      find ??= index();
+      return find(key)?.filter(({ device }) => device === key.device) ?? [];
     },
   };
 }
@@ -64,7 +85,7 @@ export function joinTables<Row, Key>(...tables: readonly StateTable<Row, Key>[])
   };
 }
 
-function foundIn<Row, Key>(parts: readonly StateTable<Row, Key>[], key: Key): Row[] {
+function foundIn<Row, Key>(parts: readonly StateTable<Row, Key>[], key: Key): readonly Row[] {
   const found: Row[] = [];
   for (const part of parts) for (const row of part.find(key)) found.push(row);
   return found;
@@ -73,7 +94,7 @@ function foundIn<Row, Key>(parts: readonly StateTable<Row, Key>[], key: Key): Ro
 /** As joinTables, keeping the order in which routes are searched. */
 export function joinRouteTables(...tables: readonly StateTable<Route, Address>[]): StateTable<Route, Address> {
   const { rows, parts = [] } = joinTables(...tables);
-  return { rows, find: (address) => foundIn(parts, address).sort(compareRoutePreference), parts };
+  return { rows, find: (address) => inPreference(foundIn(parts, address)), parts };
 }
 
 /** A table that several hosts share, as one of them has it. */

@@ -81,15 +81,10 @@ export function peerDirectory(cluster: Pick<ClusterState, 'nodes'>): PeerDirecto
         ...addresses.map(hostPrefix),
       ]),
     ),
-    holderOf: (address) => first(holders.holding(address)),
-    nodeAt: (address) => first(nodes.holding(address)),
+    holderOf: (address) => holders.holding(address)[0],
+    nodeAt: (address) => nodes.holding(address)[0],
     endpointAt: (mac) => endpoints.get(mac),
   };
-}
-
-function first<Value>(values: Iterable<Value>): Value | undefined {
-  for (const value of values) return value;
-  return undefined;
 }
 
 interface Claim {

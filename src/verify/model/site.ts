@@ -93,8 +93,8 @@ export class SiteMap {
   /** The host that the fabric's routes lead an address to. */
   fabricHost(address: Address): Site | undefined {
     observer()?.search(this.#fabric, () => this.#fabricRoutes.map((route) => [route, route.prefix] as const), address);
-    for (const host of this.#fabric.holding(address)) return this.#byHost.get(host)?.find(({ isRoot }) => isRoot);
-    return undefined;
+    const [host] = this.#fabric.holding(address);
+    return host === undefined ? undefined : this.#byHost.get(host)?.find(({ isRoot }) => isRoot);
   }
 
   /** The other end of a veth pair: the indexes of both ends name each other. */

@@ -42,5 +42,7 @@ export function describeDeviceChain(table: Table, chain: Chain, writer: FormWrit
   if (base === undefined || others.length > 0) return `${place} ${name}`;
   const { type, hook, priority, policy } = base;
   const called = name === device ? '' : name;
-  return `${place} ${called} ${type} ${hook} ${priority} ${policy} ${rules.map((rule) => writer.ruleOf(pod, rule)).join()}`;
+  let text = `${place} ${called} ${type} ${hook} ${priority} ${policy} `;
+  for (const rule of rules) text += writer.ruleOf(pod, rule);
+  return text;
 }

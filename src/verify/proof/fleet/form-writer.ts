@@ -1,4 +1,4 @@
-import { type Address, addressKey, formatAddress, sameAddress } from '../../../address/address.ts';
+import { type Address, formatAddress, sameAddress } from '../../../address/address.ts';
 import { FAMILY_BITS } from '../../../address/family.ts';
 import { formatPrefix, type Prefix } from '../../../address/prefix.ts';
 import { literalBounds, literalNature } from '../../../netfilter/literal-bounds.ts';
@@ -37,7 +37,7 @@ export class FormWriter {
 
   /** An address that is compared as a whole; `pod` is whose form it is written into. */
   address(address: Address, pod?: OwnPod): string {
-    const place = pod?.addresses.findIndex((one) => addressKey(one) === addressKey(address)) ?? -1;
+    const place = pod?.addresses.findIndex((one) => sameAddress(one, address)) ?? -1;
     if (place >= 0) return `@p${place}`;
     const root = this.own.rootName(address);
     if (root !== undefined) return root;
@@ -92,12 +92,15 @@ export class FormWriter {
     if (typeof value !== 'object' || value === null) return typeof value === 'string' ? `'${value}'` : String(value);
     if (isLiteral(value)) return this.#literal(value);
     let text = '{';
-    for (const [key, content] of Object.entries(value)) {
+    for (const key in value) {
+      const content: unknown = value[key as keyof typeof value];
       if (SAID_ONLY.has(key) || content === undefined) continue;
-      if (content === 'binary' || ORDERS.has(content)) this.isSingular ||= speaksOfAddresses(value);
+      if (key === 'kind') {
+        if (content === 'binary') this.isSingular ||= speaksOfAddresses(value);
+        if (content === 'nat') this.#noteTargets(value);
+      } else if (key === 'operator' && ORDERS.has(content)) this.isSingular ||= speaksOfAddresses(value);
       text += `${key}:${this.value(content)},`;
     }
-    if ('kind' in value && value.kind === 'nat') this.#noteTargets(value);
     if ('key' in value && 'value' in value) this.#noteTargets(value.value);
     return `${text}}`;
   }
@@ -119,7 +122,9 @@ export class FormWriter {
   #list(values: readonly unknown[]): string {
     const probes = this.#speaker === undefined && isElements(values) ? this.#register.ofElements(values) : undefined;
     if (probes !== undefined && probes.length > 0) return `[${probes.map((probe) => this.#number(probe))}]`;
-    return `[${values.map((value) => this.value(value)).join(',')}]`;
+    let text = '[';
+    for (const value of values) text += `${this.value(value)},`;
+    return `${text}]`;
   }
 
   #literal(literal: Literal): string {

@@ -65,10 +65,8 @@ export class GroupOutlook {
 
   /** Whom a cloud's routes lead the packets for the pods to. */
   #fabricText(first: Address, last: Address, other: HostSketch, naming: OutlookNaming): string {
-    const [[one], [another]] = [first, last].map((address) => [...this.#fabric.holding(address)]) as [
-      string[],
-      string[],
-    ];
+    const [one] = this.#fabric.holding(first);
+    const [another] = this.#fabric.holding(last);
     if (one === undefined && another === undefined) return 'no route';
     if (one === other.name && another === other.name) return 'routed';
     naming.isSingular = true;

@@ -49,17 +49,17 @@ function addressText(writer: FormWriter, device: string, address: { family: 4 | 
 export function describePod(writer: FormWriter, pod: OwnPod): string {
   const { root } = writer.own;
   const naming = namingOf(writer, pod);
-  const lines = [describeNamespace(pod.site.state, writer, pod)];
-  lines.push(`known ${pod.participant.addresses.map((address) => writer.address(address, pod)).join(' ')}`);
+  let text = describeNamespace(pod.site.state, writer, pod);
+  for (const address of pod.participant.addresses) text += `known ${writer.address(address, pod)}\n`;
   const { wire } = pod;
-  if (wire === undefined) return `${lines.join('\n')}\nnot wired ${pod.site.name}`;
-  lines.push(`host end ${describeLink(wire.host.device, writer, pod)}`);
+  if (wire === undefined) return `${text}not wired ${pod.site.name}`;
+  text += `host end ${describeLink(wire.host.device, writer, pod)}\n`;
   for (const [key, value] of writer.own.settings.get(wire.host.device.name) ?? [])
-    lines.push(`${nameless(key)}=${value}`);
-  for (const address of pod.addresses) lines.push(transcribe(root.state, address, naming));
+    text += `${nameless(key)}=${value}\n`;
+  for (const address of pod.addresses) text += `${transcribe(root.state, address, naming)}\n`;
   for (const { table, chain } of deviceChainsOf(root.state.ruleset).get(wire.host.device.name) ?? [])
-    lines.push(describeDeviceChain(table, chain, writer, pod));
-  return lines.join('\n');
+    text += `${describeDeviceChain(table, chain, writer, pod)}\n`;
+  return text;
 }
 
 function nameless(key: string): string {
@@ -68,17 +68,31 @@ function nameless(key: string): string {
 
 function describeNamespace(state: NetworkState, writer: FormWriter, pod?: OwnPod): string {
   const naming = namingOf(writer, pod);
-  const lines = state.links.map((link) => `link ${describeLink(link, writer, pod)}`);
-  for (const row of state.addresses) lines.push(`address ${describeAddress(row, naming.address(row.address))}`);
-  for (const part of partsOf(state.routes)) lines.push(describeRoutes(part, writer, naming, pod));
-  for (const rule of state.rules) lines.push(`rule ${describeRule(rule, writer, pod)}`);
+  let text = '';
+  for (const link of state.links) text += `link ${describeLink(link, writer, pod)}\n`;
+  for (const row of state.addresses) text += `address ${describeAddress(row, naming.address(row.address))}\n`;
+  for (const part of partsOf(state.routes)) text += describeRoutes(part, writer, naming, pod);
+  for (const rule of state.rules) text += `rule ${describeRule(rule, writer, pod)}\n`;
   for (const { device, address, mac, state: known, proxy } of state.neighbours.rows())
-    lines.push(`neighbour ${device} ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${known} ${proxy ?? ''}`);
-  for (const entry of state.forwarding.rows()) lines.push(`forwarding ${writer.value(entry)}`);
-  for (const [key, value] of state.sysctls) lines.push(`${key}=${value}`);
-  for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) lines.push(writer.value(table));
-  for (const { what, why } of state.unknown) lines.push(`unknown ${what}: ${why}`);
-  return lines.join('\n');
+    text += `neighbour ${device} ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${known} ${proxy ?? ''}\n`;
+  for (const entry of state.forwarding.rows()) text += `forwarding ${writer.value(entry)}\n`;
+  text += describeSettings(state.sysctls);
+  for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) text += `${writer.value(table)}\n`;
+  for (const { what, why } of state.unknown) text += `unknown ${what}: ${why}\n`;
+  return text;
+}
+
+/** Namespaces of pods wired alike have the same settings, and not only equal ones. */
+const ofSettings = new WeakMap<NetworkState['sysctls'], string>();
+
+function describeSettings(settings: NetworkState['sysctls']): string {
+  let text = ofSettings.get(settings);
+  if (text === undefined) {
+    text = '';
+    for (const [key, value] of settings) text += `${key}=${value}\n`;
+    ofSettings.set(settings, text);
+  }
+  return text;
 }
 
 function describeAddress(

@@ -1,4 +1,5 @@
-import { type Address, addressKey } from '../../../address/address.ts';
+import { type Address, sameAddress } from '../../../address/address.ts';
+import { AddressMap } from '../../../address/address-map.ts';
 import type { Mac } from '../../../address/mac.ts';
 import type { ClusterState } from '../../../cluster/cluster-state.ts';
 import type { HostState } from '../../../host/network-state.ts';
@@ -29,8 +30,8 @@ export class OwnNames {
   readonly roots: readonly Address[];
   /** The host's ends of its pods' pairs, by the device's name. */
   readonly podLinks: ReadonlyMap<string, OwnPod>;
-  readonly #rootNames = new Map<string, string>();
-  readonly #podKeys = new Set<string>();
+  readonly #rootNames = new AddressMap<string>();
+  readonly #ofPods = new AddressMap<true>();
   /** What the devices of its own namespace are called, by their MACs; but for those of its pods' pairs. */
   readonly macs: ReadonlyMap<Mac, string>;
   /** Of its pods' own ends of their pairs. */
@@ -53,8 +54,8 @@ export class OwnNames {
     this.podLinks = new Map(this.pods.flatMap((pod) => (pod.wire ? [[pod.wire.host.device.name, pod] as const] : [])));
     const rows = root.state.addresses.filter(({ device }) => root.links.get(device)?.kind.kind !== 'loopback');
     this.roots = rows.map(({ address }) => address);
-    for (const [place, address] of this.roots.entries()) this.#rootNames.set(addressKey(address), `@r${place}`);
-    for (const pod of this.pods) for (const address of pod.addresses) this.#podKeys.add(addressKey(address));
+    for (const [place, address] of this.roots.entries()) this.#rootNames.set(address, `@r${place}`);
+    for (const pod of this.pods) for (const address of pod.addresses) this.#ofPods.set(address, true);
     this.settings = Map.groupBy(root.state.sysctls, ([key]) => deviceOfSysctl(key));
     this.podMacs = new Set(this.pods.flatMap(({ wire }) => wire?.pod.device.mac ?? []));
     this.macs = new Map(
@@ -65,11 +66,11 @@ export class OwnNames {
   }
 
   rootName(address: Address): string | undefined {
-    return this.#rootNames.get(addressKey(address));
+    return this.#rootNames.get(address);
   }
 
   isPods(address: Address): boolean {
-    return this.#podKeys.has(addressKey(address));
+    return this.#ofPods.has(address);
   }
 
   macName(mac: Mac): string | undefined {
@@ -80,7 +81,8 @@ export class OwnNames {
 function podOf(participant: Participant, map: SiteMap, root: Site): OwnPod {
   const { site, addresses: known } = participant;
   const borne = site.state.addresses.filter(({ scope }) => scope === 'global').map(({ address }) => address);
-  const addresses = [...new Map([...known, ...borne].map((address) => [addressKey(address), address])).values()];
+  const addresses = [...known];
+  for (const address of borne) if (!addresses.some((one) => sameAddress(one, address))) addresses.push(address);
   for (const device of site.links.values()) {
     const host = map.peerOf(site, device);
     if (host?.site === root && map.peerOf(root, host.device)?.device === device)

@@ -1,4 +1,5 @@
-import { type Address, addressKey } from '../../../address/address.ts';
+import type { Address } from '../../../address/address.ts';
+import { AddressMap } from '../../../address/address-map.ts';
 import { FAMILIES, type Family } from '../../../address/family.ts';
 import type { Probe } from './probe.ts';
 
@@ -13,21 +14,20 @@ export type TargetCounts = Readonly<Record<TargetKind, Readonly<Record<Family, n
 /** All addresses that anybody in the fleet has, and who has them. */
 export class TargetIndex {
   readonly #values: Record<TargetKind, Record<Family, bigint[]>> = { pod: { 4: [], 6: [] }, root: { 4: [], 6: [] } };
-  readonly #holders = new Map<string, number[]>();
+  readonly #holders = new AddressMap<number[]>();
   readonly #counts = new Map<number, TargetCounts>();
   #isSorted = false;
 
   add(kind: TargetKind, address: Address, host: number): void {
     this.#values[kind][address.family].push(address.value);
-    const key = addressKey(address);
-    const holders = this.#holders.get(key);
-    if (holders === undefined) this.#holders.set(key, [host]);
+    const holders = this.#holders.get(address);
+    if (holders === undefined) this.#holders.set(address, [host]);
     else holders.push(host);
   }
 
   /** The hosts that have an address, in their own namespace or in a pod's; more than once where they have it so. */
   holdersOf(address: Address): readonly number[] {
-    return this.#holders.get(addressKey(address)) ?? [];
+    return this.#holders.get(address) ?? [];
   }
 
   get total(): TargetCounts {
