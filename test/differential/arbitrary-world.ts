@@ -49,7 +49,7 @@ function anyRoute(site: SiteName): fc.Arbitrary<Route> {
         }),
         source: fc.option(fc.constantFrom(...addressesOf(site, family)), { nil: undefined, freq: 8 }),
         metric: fc.constantFrom(1, 10, 2000),
-        mtu: fc.option(fc.constantFrom(1280, 1400), { nil: undefined, freq: 10 }),
+        mtu: fc.option(fc.constantFrom(1280, 1400), { nil: undefined, freq: 4 }),
       })
       .map(({ type, nextHops, source, mtu, ...rest }): Route => {
         const one = type === 'unicast';
@@ -204,7 +204,7 @@ const anyConversation: fc.Arbitrary<Conversation> = fc
         { weight: 8, arbitrary: fc.constant(2) },
         { weight: 2, arbitrary: fc.constantFrom(16, 18, 1, 4, 0, 17, 24, 3) },
       ),
-      extra: fc.constantFrom(0, 0, 0, 40, 1350),
+      extra: fc.constantFrom(0, 0, 0, 40, 1350, 1420),
       hopLimit: fc.oneof(
         { weight: 10, arbitrary: fc.constant(64) },
         { weight: 1, arbitrary: fc.integer({ min: 1, max: 4 }) },

@@ -210,7 +210,9 @@ export class Walk {
     ];
     if (packet.hopLimit <= 1) return refused({ kind: 'hop-limit' }, 'hop-limit');
     const device = hop.device ?? '';
-    const tooLong = lengthProblem(site, packet, route, device);
+    // a route's own MTU counts for IPv6 only once the packet is sent, and translated (`ip6_dst_mtu_maybe_forward`)
+    const { mtu: _, ...plain } = route;
+    const tooLong = lengthProblem(site, packet, packet.source.family === 4 ? route : plain, device);
     if (tooLong !== undefined) return refused(tooLong, 'too-long');
     const onward: Flight = { ...flight, packet: { ...packet, hopLimit: packet.hopLimit - 1 }, outputDevice: device };
     return this.#hook('forward', site, onward, state, (passed, after) => this.#leave(site, passed, route, hop, after));

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatAddress, parseAddress } from '../../address/address.ts';
+import { parseNetworkState } from '../../host/dump/parse-network-state.ts';
+import type { Packet } from './packet.ts';
+import { SiteMap } from './site.ts';
+import { Walk } from './walk.ts';
+import type { WalkOutcome } from './walk-state.ts';
+
+const address = (ifname: string, local: string) => ({
+  ifname,
+  addr_info: [{ family: 'inet6', local, prefixlen: 64, scope: 'global' }],
+});
+const own = (dst: string, dev: string) => ({ type: 'local', dst, dev, table: 'local', metric: 0 });
+
+/** A router between `west` (fd00:1::1) and `east` (fd00:7::1), whose route to fd00:4::/64 takes 1280 bytes, and its links 1500. */
+function router(rules: string): Walk {
+  const files: Readonly<Record<string, string>> = {
+    'link.json': JSON.stringify(
+      ['west', 'east'].map((ifname, index) => ({ ifname, ifindex: index + 2, mtu: 1500, flags: ['UP', 'LOWER_UP'] })),
+    ),
+    'addr.json': JSON.stringify([address('west', 'fd00:1::1'), address('east', 'fd00:7::1')]),
+    'route6.json': JSON.stringify([
+      own('fd00:1::1', 'west'),
+      own('fd00:7::1', 'east'),
+      { dst: 'fd00:1::/64', dev: 'west', metric: 256 },
+      { dst: 'fd00:7::/64', dev: 'east', metric: 256 },
+      { dst: 'fd00:2::/64', gateway: 'fd00:1::2', dev: 'west', metric: 1024 },
+      {
+        dst: 'fd00:4::/64',
+        gateway: 'fd00:7::2',
+        dev: 'east',
+        metric: 1024,
+        metrics: [{ mtu: 1280 }],
+      },
+    ]),
+    'rule6.json': JSON.stringify([
+      { priority: 0, src: 'all', table: 'local' },
+      { priority: 32766, src: 'all', table: 'main' },
+    ]),
+    'sysctl.txt': 'net.ipv6.conf.all.forwarding = 1\n',
+    'nft.txt': rules,
+  };
+  const state = parseNetworkState((name) => files[name]);
+  return new Walk(new SiteMap([{ name: 'router', root: state, namespaces: [] }]));
+}
+
+/** What becomes of a long packet from fd00:2::1 to fd00:4::2, and of what its sender is told. */
+function meet(rules: string): { readonly met: WalkOutcome; readonly told: WalkOutcome | undefined } {
+  const walk = router(rules);
+  const packet: Packet = {
+    protocol: 17,
+    source: parseAddress('fd00:2::1'),
+    destination: parseAddress('fd00:4::2'),
+    sourcePort: 443,
+    destinationPort: 1000,
+    length: 1400,
+    hopLimit: 64,
+    dontFragment: false,
+  };
+  const [site] = walk.map.sites;
+  assert.ok(site !== undefined);
+  const begin = { probability: 1, steps: [], connections: new Map(), visits: [] };
+  const [met, ...others] = walk.receive(site, 'west', packet, begin);
+  assert.deepEqual(others, []);
+  assert.ok(met !== undefined);
+  return { met, told: walk.bounce(met)?.[0] };
+}
+
+function endsOf(packet: Packet | undefined): string {
+  return packet === undefined ? 'none' : `${formatAddress(packet.source)} → ${formatAddress(packet.destination)}`;
+}
+
+describe('a packet that is longer than its IPv6 route takes', () => {
+  it('is refused by the address that suits its sender', () => {
+    const { met, told } = meet('');
+    assert.equal(met.reason.kind, 'too-long');
+    assert.equal(endsOf(told?.packet), 'fd00:1::1 → fd00:2::1');
+  });
+
+  it('passes the rules first, and is refused as they have translated it', () => {
+    const { met, told } = meet(
+      'table ip6 t { chain out { type nat hook postrouting priority 100; snat to fd00:7::1; } }',
+    );
+    assert.equal(met.reason.kind, 'too-long');
+    assert.equal(endsOf(met.packet), 'fd00:7::1 → fd00:4::2');
+    // the host speaks to its own address from that very address; the rules then lead the error back to the sender
+    assert.equal(endsOf(told?.packet), 'fd00:7::1 → fd00:2::1');
+    assert.equal(endsOf(told?.packet.about), 'fd00:2::1 → fd00:4::2');
+  });
+
+  it('is dropped without a word by a rule that it meets before', () => {
+    const { met, told } = meet('table ip6 t { chain f { type filter hook forward priority 0; policy drop; } }');
+    assert.equal(met.reason.kind, 'rule');
+    assert.equal(told, undefined);
+  });
+});
