@@ -91,7 +91,9 @@ export class ConversationRunner {
     const flags = packet.tcpFlags ?? 0;
     own.next += payloadLength(packet) + ((flags & (SYN | FIN)) !== 0 ? 1 : 0);
     const predictions = predict(this.#walk, this.#siteOf(from), packet, mark, ways);
-    const seen = [...this.#hear(this.#outpost.send(from, packet, content, mark), content)];
+    const sent = this.#outpost.send(from, packet, content, mark);
+    if (sent === undefined) return { arrived: undefined, ways: [] };
+    const seen = [...this.#hear(sent, content)];
     let matching = predictions.filter((prediction) => agrees(prediction, seen));
     if (matching.length === 0) {
       seen.push(...this.#hear(this.#outpost.listen(PATIENCE), content));

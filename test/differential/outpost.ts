@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { parseAddress } from '../../src/address/address.ts';
 import { checkCall, loadLibc } from '../../src/kernel/libc.ts';
 import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
@@ -48,10 +49,14 @@ export class Outpost implements Disposable {
     this.#marker = new Marker();
   }
 
-  /** Sends a packet and gives all that is heard until the kernel has nothing left to do with it. */
-  send(from: SiteName, packet: Packet, content: Content, mark: number): readonly Sighting[] {
+  /**
+   * Sends a packet and gives all that is heard until the kernel has nothing left to do with it; undefined where the socket
+   * itself takes nothing so long (EMSGSIZE), since the device that it would leave by doesn't.
+   */
+  send(from: SiteName, packet: Packet, content: Content, mark: number): readonly Sighting[] | undefined {
     const bytes = encodePacket(packet, content);
-    this.#stations.get(from)?.send(bytes, packet.source, packet.destination, mark);
+    const error = this.#stations.get(from)?.send(bytes, packet.source, packet.destination, mark);
+    if (error === constants.errno.EMSGSIZE) return undefined;
     const heard: Sighting[] = [];
     for (let pass = 0; pass < PASSES; pass++) {
       this.#marker.pass();

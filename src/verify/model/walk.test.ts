@@ -14,7 +14,7 @@ const address = (ifname: string, local: string) => ({
 const own = (dst: string, dev: string) => ({ type: 'local', dst, dev, table: 'local', metric: 0 });
 
 /** A router between `west` (fd00:1::1) and `east` (fd00:7::1), whose route to fd00:4::/64 takes 1280 bytes, and its links 1500. */
-function router(rules: string): Walk {
+function router(rules: string, rest: Readonly<Record<string, string>> = {}): Walk {
   const files: Readonly<Record<string, string>> = {
     'link.json': JSON.stringify(
       ['west', 'east'].map((ifname, index) => ({ ifname, ifindex: index + 2, mtu: 1500, flags: ['UP', 'LOWER_UP'] })),
@@ -38,20 +38,23 @@ function router(rules: string): Walk {
       { priority: 0, src: 'all', table: 'local' },
       { priority: 32766, src: 'all', table: 'main' },
     ]),
-    'sysctl.txt': 'net.ipv6.conf.all.forwarding = 1\n',
+    'sysctl.txt': 'net.ipv6.conf.all.forwarding = 1\nnet.ipv4.ip_forward = 1\n',
     'nft.txt': rules,
+    ...rest,
   };
   const state = parseNetworkState((name) => files[name]);
   return new Walk(new SiteMap([{ name: 'router', root: state, namespaces: [] }]));
 }
 
-/** What becomes of a long packet from fd00:2::1 to fd00:4::2, and of what its sender is told. */
-function meet(rules: string): { readonly met: WalkOutcome; readonly told: WalkOutcome | undefined } {
-  const walk = router(rules);
+/** What becomes of a packet of 1400 bytes that comes in from the west, and of what its sender is told. */
+function meet(
+  walk: Walk,
+  [source, destination] = ['fd00:2::1', 'fd00:4::2'],
+): { readonly met: WalkOutcome; readonly told: WalkOutcome | undefined } {
   const packet: Packet = {
     protocol: 17,
-    source: parseAddress('fd00:2::1'),
-    destination: parseAddress('fd00:4::2'),
+    source: parseAddress(source),
+    destination: parseAddress(destination),
     sourcePort: 443,
     destinationPort: 1000,
     length: 1400,
@@ -73,14 +76,14 @@ function endsOf(packet: Packet | undefined): string {
 
 describe('a packet that is longer than its IPv6 route takes', () => {
   it('is refused by the address that suits its sender', () => {
-    const { met, told } = meet('');
+    const { met, told } = meet(router(''));
     assert.equal(met.reason.kind, 'too-long');
     assert.equal(endsOf(told?.packet), 'fd00:1::1 → fd00:2::1');
   });
 
   it('passes the rules first, and is refused as they have translated it', () => {
     const { met, told } = meet(
-      'table ip6 t { chain out { type nat hook postrouting priority 100; snat to fd00:7::1; } }',
+      router('table ip6 t { chain out { type nat hook postrouting priority 100; snat to fd00:7::1; } }'),
     );
     assert.equal(met.reason.kind, 'too-long');
     assert.equal(endsOf(met.packet), 'fd00:7::1 → fd00:4::2');
@@ -90,8 +93,35 @@ describe('a packet that is longer than its IPv6 route takes', () => {
   });
 
   it('is dropped without a word by a rule that it meets before', () => {
-    const { met, told } = meet('table ip6 t { chain f { type filter hook forward priority 0; policy drop; } }');
+    const { met, told } = meet(router('table ip6 t { chain f { type filter hook forward priority 0; policy drop; } }'));
     assert.equal(met.reason.kind, 'rule');
     assert.equal(told, undefined);
+  });
+});
+
+describe('a packet that has no way', () => {
+  const rule = (priority: number, rest: object) => ({ priority, src: 'all', ...rest });
+  /** Type and code of what the sender of a packet to 10.4.0.2 is told. */
+  function told(route: object, ...rules: readonly object[]): string {
+    const walk = router('', {
+      'addr.json': JSON.stringify([
+        { ifname: 'west', addr_info: [{ family: 'inet', local: '10.1.0.1', prefixlen: 24, scope: 'global' }] },
+      ]),
+      'route.json': JSON.stringify([{ dst: '10.1.0.0/24', dev: 'west' }, route]),
+      'rule.json': JSON.stringify([...rules, rule(32766, { table: 'main' })]),
+    });
+    const about = meet(walk, ['10.1.0.2', '10.4.0.2']).met.bounce?.packet;
+    return `${about?.icmpType}/${about?.icmpCode}`;
+  }
+
+  it('tells its sender of the host where a route says so, and of the network where a rule does or nothing leads there', () => {
+    assert.equal(told({ type: 'unreachable', dst: '10.4.0.0/24' }), '3/1');
+    assert.equal(
+      told({ dst: '10.3.0.0/24', dev: 'west' }, rule(100, { action: 'unreachable', dst: '10.4.0.0', dstlen: 24 })),
+      '3/0',
+    );
+    assert.equal(told({ dst: '10.3.0.0/24', dev: 'west' }), '3/0');
+    assert.equal(told({ type: 'prohibit', dst: '10.4.0.0/24' }), '3/13');
+    assert.equal(told({ type: 'blackhole', dst: '10.4.0.0/24' }), 'undefined/undefined');
   });
 });

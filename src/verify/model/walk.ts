@@ -309,10 +309,12 @@ function deviceOf(answer: RouteAnswer): string | undefined {
 }
 
 /** What a host tells the sender of a packet for which it has no way; nothing where the way is a black hole. */
-function errorOfRoute({ kind }: RouteAnswer, family: Family): ErrorKind | undefined {
-  if (kind === 'none') return 'net-unreachable';
-  if (kind === 'prohibit') return 'admin-prohibited';
-  return kind === 'unreachable' ? (family === 4 ? 'host-unreachable' : 'net-unreachable') : undefined;
+function errorOfRoute(answer: RouteAnswer, family: Family): ErrorKind | undefined {
+  if (answer.kind === 'none') return 'net-unreachable';
+  if (answer.kind === 'prohibit') return 'admin-prohibited';
+  if (answer.kind !== 'unreachable') return undefined;
+  // a route of this type speaks of its destination (`fib_props`), a rule of the whole network (`fib4_rule_action`)
+  return family === 4 && !('action' in answer.by) ? 'host-unreachable' : 'net-unreachable';
 }
 
 /** Why a packet doesn't fit through a device; undefined where it does, or may be taken apart. */
