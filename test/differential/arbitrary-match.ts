@@ -3,6 +3,7 @@ import { type Address, formatAddress } from '../../src/address/address.ts';
 import type { Family } from '../../src/address/family.ts';
 import { prefixOf } from '../../src/address/prefix.ts';
 import type { Expression, HookName, Literal, PayloadField, SetElement, Statement } from '../../src/netfilter/node.ts';
+import type { NamedPart } from './arbitrary-set.ts';
 import { addressesOf, devicesOf, PORTS, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
 
 /** Where a rule stands. */
@@ -11,6 +12,8 @@ export interface RulePlace {
   /** The families of packets that it sees. */
   readonly families: readonly Family[];
   readonly hook: HookName;
+  /** The sets and maps of its table. */
+  readonly named?: readonly NamedPart[];
 }
 
 export const literal = (value: Literal): Expression => ({ kind: 'literal', literal: value });
@@ -216,9 +219,30 @@ const icmpMatch = (family: Family): fc.Arbitrary<readonly Statement[]> =>
     .tuple(equality, fc.constantFrom(...(family === 4 ? [0, 8, 3, 11] : [128, 129, 1, 3])))
     .map(([operator, type]) => [match(payload(family === 4 ? 'icmp type' : 'icmpv6 type'), operator, number(type))]);
 
-const chance: fc.Arbitrary<readonly Statement[]> = fc
-  .constantFrom(2, 3)
-  .map((modulus) => [match({ kind: 'numgen', mode: 'random', modulus, offset: 0 }, '==', number(0))]);
+const chance: fc.Arbitrary<readonly Statement[]> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom('random' as const, 'inc' as const), fc.constantFrom(2, 3))
+    .map(([mode, modulus]) => [match({ kind: 'numgen', mode, modulus, offset: 0 }, '==', number(0))]),
+  fc
+    .tuple(fc.constantFrom(2, 3), fc.constantFrom(undefined, 7))
+    .map(([modulus, seed]) => [
+      match(
+        { kind: 'jhash', of: { kind: 'meta', key: 'mark' }, modulus, offset: 0, ...(seed !== undefined && { seed }) },
+        '==',
+        number(1),
+      ),
+    ]),
+  fc
+    .boolean()
+    .map((over) => [{ kind: 'limit', rate: 1, per: 'minute', burst: 2, over, unit: 'packets' } satisfies Statement]),
+);
+
+function namedMatch({ named = [] }: RulePlace): fc.WeightedArbitrary<readonly Statement[]>[] {
+  const sets = named.filter((part) => part.use === 'match');
+  if (sets.length === 0) return [];
+  const arbitrary = fc.tuple(fc.constantFrom(...sets), fc.boolean()).map(([part, negated]) => part.statements(negated));
+  return [{ weight: 12, arbitrary }];
+}
 
 /** What a rule asks of a packet first, as statements. */
 export function anyMatch(place: RulePlace): fc.Arbitrary<readonly Statement[]> {
@@ -229,6 +253,7 @@ export function anyMatch(place: RulePlace): fc.Arbitrary<readonly Statement[]> {
     { weight: 6, arbitrary: portMatch },
     { weight: 2, arbitrary: flagMatch },
     { weight: 1, arbitrary: chance },
+    ...namedMatch(place),
   ];
   const families = place.families.flatMap((family): fc.WeightedArbitrary<readonly Statement[]>[] => [
     { weight: 8, arbitrary: addressMatch(family) },

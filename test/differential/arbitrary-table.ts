@@ -4,6 +4,7 @@ import type {
   BaseChain,
   Chain,
   ChainType,
+  Expression,
   HookName,
   Literal,
   MapElement,
@@ -16,6 +17,7 @@ import type {
   Verdict,
 } from '../../src/netfilter/node.ts';
 import { anyAddress, anyMark, anyMatch, anyPort, literal, match, number, type RulePlace } from './arbitrary-match.ts';
+import { anyNamedParts, type NamedPart } from './arbitrary-set.ts';
 import { devicesOf, INTERFACES, macOf, type SiteName } from './site-plan.ts';
 
 type Weighted = fc.WeightedArbitrary<readonly Statement[]>;
@@ -93,12 +95,34 @@ function anyVerdictMap(chains: readonly string[]): fc.Arbitrary<readonly Stateme
     elements([2, 8]).map((all): readonly Statement[] => [
       { kind: 'vmap', key: { kind: 'ct', key: 'state' }, map: { elements: all } },
     ]),
+    fc
+      .tuple(anyDraw, elements([0, 1]))
+      .map(([key, all]): readonly Statement[] => [{ kind: 'vmap', key, map: { elements: all } }]),
   );
 }
 
 const ACCEPT: Statement = { kind: 'verdict', verdict: { kind: 'accept' } };
 
-const natFlags: fc.Arbitrary<readonly NatFlag[]> = fc.constant([]);
+const natFlags: fc.Arbitrary<readonly NatFlag[]> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  { weight: 1, arbitrary: fc.constant<readonly NatFlag[]>(['persistent']) },
+);
+
+/** An address, or a few one after the other. */
+const anyTarget = (family: Family): fc.Arbitrary<Literal> =>
+  fc.oneof(
+    { weight: 4, arbitrary: anyAddress(family).map((address): Literal => ({ kind: 'address', address })) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(anyAddress(family), fc.constantFrom(1n, 2n)).map(
+        ([address, more]): Literal => ({
+          kind: 'range',
+          from: { kind: 'address', address },
+          to: { kind: 'address', address: { ...address, value: address.value + more } },
+        }),
+      ),
+    },
+  );
 
 const anyPortTarget: fc.Arbitrary<Literal> = fc.oneof(
   { weight: 3, arbitrary: anyPort.map((value): Literal => ({ kind: 'number', value })) },
@@ -126,19 +150,29 @@ function withPort(statement: Statement): readonly Statement[] {
   return [ports, statement];
 }
 
+/** One of two, by chance, in turn, or by a hash. */
+const anyDraw: fc.Arbitrary<Expression> = fc.constantFrom<Expression>(
+  { kind: 'numgen', mode: 'random', modulus: 2, offset: 0 },
+  { kind: 'numgen', mode: 'inc', modulus: 2, offset: 0 },
+  { kind: 'jhash', of: { kind: 'payload', field: 'th sport' }, modulus: 2, seed: 3, offset: 0 },
+);
+
 /** A translation that may stand at a hook. */
-function anyTranslation({ hook, families }: RulePlace, tableFamily: TableFamily): fc.Arbitrary<readonly Statement[]> {
+function anyTranslation(
+  { hook, families, named = [] }: RulePlace,
+  tableFamily: TableFamily,
+): fc.Arbitrary<readonly Statement[]> {
   const type = hook === 'prerouting' || hook === 'output' ? 'dnat' : 'snat';
   const said = (family: Family) =>
     tableFamily === 'inet' ? { family: family === 4 ? ('ip' as const) : ('ip6' as const) } : {};
   const port = fc.option(anyPortTarget, { nil: undefined });
   const both = families.map((family) =>
-    fc.tuple(anyAddress(family), port, natFlags).map(([address, to, flags]): readonly Statement[] => {
+    fc.tuple(anyTarget(family), port, natFlags).map(([address, to, flags]): readonly Statement[] => {
       const statement: Statement = {
         kind: 'nat',
         type,
         ...said(family),
-        address: literal({ kind: 'address', address }),
+        address: literal(address),
         ...(to !== undefined && { port: literal(to) }),
         flags,
       };
@@ -175,6 +209,24 @@ function anyTranslation({ hook, families }: RulePlace, tableFamily: TableFamily)
       }),
     ),
   );
+  const drawn = families.map((family) =>
+    fc.tuple(anyDraw, anyAddress(family), anyAddress(family)).map(([key, ...targets]): readonly Statement[] => [
+      {
+        kind: 'nat',
+        type,
+        ...said(family),
+        address: {
+          kind: 'anonymous-map',
+          key,
+          elements: targets.map((address, index) => ({
+            key: [{ kind: 'number', value: index }],
+            value: [{ kind: 'address', address }],
+          })),
+        },
+        flags: [],
+      },
+    ]),
+  );
   const local = port.map((to): readonly Statement[] => {
     const statement: Statement = {
       kind: type === 'dnat' ? 'redirect' : 'masquerade',
@@ -184,9 +236,21 @@ function anyTranslation({ hook, families }: RulePlace, tableFamily: TableFamily)
     return to === undefined ? [statement] : withPort(statement);
   });
   const isMapped = hook !== 'input';
+  const maps = isMapped ? named.filter((part) => part.use === 'translation') : [];
   return fc.oneof(
+    ...(maps.length === 0
+      ? []
+      : [
+          {
+            weight: 4,
+            arbitrary: fc
+              .constantFrom(...maps)
+              .map(({ map, statements }) => statements(type, said(map.name.endsWith('4') ? 4 : 6).family)),
+          },
+        ]),
     { weight: 4, arbitrary: fc.oneof(...both) },
     ...(isMapped ? [{ weight: 1, arbitrary: fc.oneof(...mapped) }] : []),
+    { weight: 1, arbitrary: fc.oneof(...drawn) },
     ...(hook === 'input' ? [] : [{ weight: 3, arbitrary: local }]),
   );
 }
@@ -201,7 +265,16 @@ function anyEnd(
     weight: 6,
     arbitrary: anyVerdict(chains).map((each): readonly Statement[] => [{ kind: 'verdict', verdict: each }]),
   };
-  const map: Weighted = { weight: 1, arbitrary: anyVerdictMap(chains) };
+  const maps = (place.named ?? []).filter((part) => part.use === 'verdict');
+  const map: Weighted = {
+    weight: maps.length > 0 ? 4 : 1,
+    arbitrary: fc.oneof(
+      { weight: 1, arbitrary: anyVerdictMap(chains) },
+      ...(maps.length === 0
+        ? []
+        : [{ weight: 3, arbitrary: fc.constantFrom(...maps).map(({ statements }) => statements()) }]),
+    ),
+  };
   if (type === 'nat')
     return fc.oneof({ ...verdict, weight: 2 }, map, { weight: 10, arbitrary: anyTranslation(place, family) });
   const refuses =
@@ -258,11 +331,16 @@ const HOOKS: readonly (readonly [ChainType, HookName])[] = [
 
 const PRIORITIES = [-400, -300, -225, -150, -110, -100, -50, 0, 50, 90, 110, 300];
 
-function anyChains(site: SiteName, family: TableFamily, families: readonly Family[]): fc.Arbitrary<readonly Chain[]> {
+function anyChains(
+  site: SiteName,
+  family: TableFamily,
+  families: readonly Family[],
+  named: readonly NamedPart[],
+): fc.Arbitrary<readonly Chain[]> {
   return fc
     .tuple(fc.constantFrom(...HOOKS), fc.constantFrom(...PRIORITIES), fc.integer({ min: 0, max: 9 }), fc.nat(1000))
     .chain(([[type, hook], priority, chance, id]) => {
-      const place: RulePlace = { site, families, hook };
+      const place: RulePlace = { site, families, hook, named };
       const regular = `r${id}`;
       const base: BaseChain = {
         type,
@@ -286,13 +364,22 @@ function anyChains(site: SiteName, family: TableFamily, families: readonly Famil
 export function anyTable(site: SiteName, name: string): fc.Arbitrary<Table> {
   return fc.constantFrom<TableFamily>('ip', 'ip', 'ip6', 'inet', 'inet').chain((family) => {
     const families: readonly Family[] = family === 'ip' ? [4] : family === 'ip6' ? [6] : [4, 6];
-    return fc
-      .uniqueArray(anyChains(site, family, families), {
-        minLength: 1,
-        maxLength: 3,
-        selector: ([first]) => first?.name,
-      })
-      .map((chains) => ({ family, name, flags: [], sets: [], maps: [], chains: chains.flat() }));
+    return anyNamedParts(site, families).chain((named) =>
+      fc
+        .uniqueArray(anyChains(site, family, families, named), {
+          minLength: 1,
+          maxLength: 3,
+          selector: ([first]) => first?.name,
+        })
+        .map((chains) => ({
+          family,
+          name,
+          flags: [],
+          sets: named.flatMap((part) => (part.use === 'match' ? [part.set] : [])),
+          maps: named.flatMap((part) => (part.use === 'match' ? [] : [part.map])),
+          chains: chains.flat(),
+        })),
+    );
   });
 }
 

@@ -44,6 +44,8 @@ function* smallerSettings(settings: SiteSettings): Generator<SiteSettings> {
 
 function* smallerTables(table: Table): Generator<Table> {
   for (const chains of withoutOne(table.chains)) yield { ...table, chains };
+  for (const sets of withoutOne(table.sets)) yield { ...table, sets };
+  for (const maps of withoutOne(table.maps)) yield { ...table, maps };
   for (const chains of withOneSmaller(table.chains, smallerChains)) yield { ...table, chains };
 }
 

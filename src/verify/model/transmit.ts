@@ -251,5 +251,5 @@ function encapsulate(
   };
   if (local === undefined) return [ending(state, 'unknown', site, packet, { kind: 'tunnel-without-source', device })];
   const step = { kind: 'encapsulate', site, device, vni, remote, neighbour, entry } as const;
-  return walk.output(site, outer, withStep(state, step), { mark });
+  return walk.output(site, outer, withStep(state, step), { mark, tunnel: device });
 }

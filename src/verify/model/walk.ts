@@ -45,6 +45,8 @@ interface Beginning {
   readonly tracking?: Tracking;
   /** Its route is looked up before its source is known. */
   readonly unbound?: boolean;
+  /** The device whose packet it carries through a tunnel: on its way out it counts as come in by that (`ip_output`). */
+  readonly tunnel?: string;
 }
 
 /** Walks packets from namespace to namespace: each method is a stage of the kernel's, and gives all ways that lead on from it. */
@@ -81,7 +83,7 @@ export class Walk {
     site: Site,
     packet: Packet,
     state: WalkState,
-    { mark, tracking = INVALID, unbound = false }: Beginning,
+    { mark, tracking = INVALID, unbound = false, tunnel }: Beginning,
   ): Outcomes {
     const { source, destination } = packet;
     const started = withVisit(withStep(state, { kind: 'send', site, packet }), { site, packet });
@@ -92,11 +94,12 @@ export class Walk {
       const problem = speakerProblem(site, packet.source, device);
       if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
       const flight: Flight = { packet, mark, tracking, outputDevice: device };
-      return this.#hook('output', site, flight, after, (sent, next) =>
-        sent.rerouted === undefined
+      return this.#hook('output', site, flight, after, (passed, next) => {
+        const sent: Flight = { ...passed, ...(tunnel !== undefined && { inputDevice: tunnel }) };
+        return sent.rerouted === undefined
           ? this.#leaveBy(site, sent, routed, next)
-          : this.#reroute(site, sent, sent.rerouted, next),
-      );
+          : this.#reroute(site, sent, sent.rerouted, next);
+      });
     });
   }
 
