@@ -130,6 +130,18 @@ const conntrackMatch: fc.Arbitrary<readonly Statement[]> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc
+      .tuple(equality, fc.constantFrom(0, 1))
+      .map(([operator, zone]) => [match({ kind: 'ct', key: 'zone' }, operator, number(zone))]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(equality, fc.constantFrom(1, 6, 17))
+      .map(([operator, protocol]) => [match({ kind: 'ct', key: 'protocol' }, operator, number(protocol))]),
+  },
+  {
+    weight: 1,
     arbitrary: fc.constantFrom(0, 1).map((side) => [match({ kind: 'ct', key: 'direction' }, '==', number(side))]),
   },
   {

@@ -294,7 +294,15 @@ function anyEnd(
         ]
       : []),
     ...(place.hook === 'prerouting' || place.hook === 'output'
-      ? [{ weight: 1, arbitrary: fc.constant<readonly Statement[]>([{ kind: 'notrack' }]) }]
+      ? [
+          { weight: 1, arbitrary: fc.constant<readonly Statement[]>([{ kind: 'notrack' }]) },
+          {
+            weight: 1,
+            arbitrary: fc
+              .constantFrom(1, 2)
+              .map((zone): readonly Statement[] => [{ kind: 'set-ct', key: 'zone', value: number(zone) }]),
+          },
+        ]
       : []),
   );
 }

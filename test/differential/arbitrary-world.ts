@@ -4,6 +4,7 @@ import type { Family } from '../../src/address/family.ts';
 import { defaultPrefix, type Prefix, prefixOf } from '../../src/address/prefix.ts';
 import type { SysctlSetting } from '../../src/host/owned-state.ts';
 import { MAIN_TABLE, type NextHop, type Route, type RouteType, type RoutingRule } from '../../src/host/route.ts';
+import { anyIptablesTable } from './arbitrary-iptables.ts';
 import { anyAddress, anyMark, anyPort } from './arbitrary-match.ts';
 import { anyBridgeTable, anyDeviceTable, anyTable } from './arbitrary-table.ts';
 import { addressesOf, addressIn, devicesOf, neighboursOf, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
@@ -171,6 +172,17 @@ function anySettings(site: SiteName): fc.Arbitrary<SiteSettings> {
       {
         weight: 1,
         arbitrary: fc.tuple(anyTable(site, 't1'), anyDeviceTable(site, 't3')).map((tables) => [...tables]),
+      },
+    ),
+    iptables: fc.oneof(
+      { weight: 7, arbitrary: fc.constant([]) },
+      {
+        weight: 1,
+        arbitrary: fc.uniqueArray(anyIptablesTable(site), {
+          minLength: 1,
+          maxLength: 3,
+          selector: ({ family, name }) => `${family} ${name}`,
+        }),
       },
     ),
     routes: fc.array(anyRoute(site), { maxLength: 3 }),

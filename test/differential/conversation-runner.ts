@@ -48,12 +48,18 @@ export class ConversationRunner {
   readonly #walk: Walk;
   readonly #tally: Tally;
   #tag: number;
+  #hasLearntPath = false;
 
   constructor(outpost: Outpost, walk: Walk, tally: Tally, firstTag: number) {
     this.#outpost = outpost;
     this.#walk = walk;
     this.#tally = tally;
     this.#tag = firstTag;
+  }
+
+  /** Whether a host has heard that a packet was too long: its kernel remembers. */
+  get hasLearntPath(): boolean {
+    return this.#hasLearntPath;
   }
 
   get nextTag(): number {
@@ -100,6 +106,7 @@ export class ConversationRunner {
       matching = predictions.filter((prediction) => agrees(prediction, seen));
     }
     this.#count(seen, packet);
+    this.#hasLearntPath ||= seen.some(isTooLong);
     if (matching.length === 0) {
       if (number > 0 && predictions.some(({ isAsking }) => isAsking)) {
         this.#tally.outdated++;
@@ -146,6 +153,10 @@ export class ConversationRunner {
 
 function isReset({ packet, tag }: Sighting): boolean {
   return tag === undefined && packet.protocol === TCP && ((packet.tcpFlags ?? 0) & RST) !== 0;
+}
+
+function isTooLong({ packet: { protocol, icmpType, icmpCode } }: Sighting): boolean {
+  return protocol === ICMPV6 ? icmpType === 2 : protocol === ICMP && icmpType === 3 && icmpCode === 4;
 }
 
 /** True where the receiver says nothing by itself: at the ports that are held. */

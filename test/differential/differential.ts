@@ -17,6 +17,12 @@ import { formatDisagreement, formatWorld } from './world-text.ts';
 /** Milliseconds that a case on which they disagree is made smaller for. */
 const SHRINKING = 5_000;
 
+/** Milliseconds: a tick of the slowest kernel clock, after which a path MTU that lasts for no time at all is gone. */
+const EXPIRY = 12;
+
+/** The hosts whose iptables is the legacy one; the others' is that of nf_tables. */
+const LEGACY: ReadonlySet<SiteName> = new Set(['q', 'b']);
+
 export interface DifferentialOptions {
   readonly cases: number;
   /** Of the first case; each that follows has the next one. */
@@ -107,7 +113,12 @@ class Bench implements Disposable {
   };
   readonly #laboratory = new Laboratory();
   readonly #outpost = new Outpost(this.#laboratory);
-  readonly #loaders = new Map(SITES.map((site) => [site, new WorldLoader(this.#laboratory.namespace(site))]));
+  readonly #loaders = new Map(
+    SITES.map((site) => [
+      site,
+      new WorldLoader(this.#laboratory.namespace(site), LEGACY.has(site) ? 'legacy' : 'nf_tables'),
+    ]),
+  );
   #tag = 1;
 
   constructor() {
@@ -128,6 +139,10 @@ class Bench implements Disposable {
         const disagreement = runner.run(conversation);
         this.#tag = runner.nextTag;
         if (disagreement !== undefined) return disagreement;
+        if (runner.hasLearntPath) {
+          this.#outpost.listen(EXPIRY);
+          this.#laboratory.forgetPaths();
+        }
         for (const loader of this.#loaders.values()) loader.forget();
       }
       return undefined;

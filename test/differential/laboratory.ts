@@ -35,6 +35,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'net.ipv4.conf.all.send_redirects': '0',
   'net.ipv4.conf.all.accept_redirects': '0',
   'net.ipv6.conf.all.forwarding': '1',
+  // of IPv6, what was learnt goes by time alone: to flush routes leaves it
+  'net.ipv6.route.mtu_expires': '0',
 };
 /** The same for each device. */
 const DEVICE_SETTINGS = {

@@ -1,4 +1,5 @@
 import type { Chain, Rule, Table } from '../../src/netfilter/node.ts';
+import type { IptablesTable } from './iptables-text.ts';
 import type { SiteName } from './site-plan.ts';
 import type { Conversation, SiteSettings, World } from './world.ts';
 
@@ -32,6 +33,8 @@ export function* smallerWorlds(world: World): Generator<World> {
 
 function* smallerSettings(settings: SiteSettings): Generator<SiteSettings> {
   for (const tables of withoutOne(settings.tables)) yield { ...settings, tables };
+  for (const iptables of withoutOne(settings.iptables)) yield { ...settings, iptables };
+  for (const iptables of withOneSmaller(settings.iptables, smallerIptables)) yield { ...settings, iptables };
   for (const routes of withoutOne(settings.routes)) yield { ...settings, routes };
   for (const rules of withoutOne(settings.rules)) yield { ...settings, rules };
   for (const sysctls of withoutOne(settings.sysctls)) yield { ...settings, sysctls };
@@ -40,6 +43,17 @@ function* smallerSettings(settings: SiteSettings): Generator<SiteSettings> {
     route.nextHops.length < 2 ? [] : route.nextHops.map((hop) => ({ ...route, nextHops: [hop] })),
   );
   for (const smaller of routes) yield { ...settings, routes: smaller };
+}
+
+/** Without one of its rules, or with one that asks less. */
+function* smallerIptables(table: IptablesTable): Generator<IptablesTable> {
+  for (const rules of withoutOne(table.rules)) if (rules.length > 0) yield { ...table, rules };
+  for (const rules of withOneSmaller(table.rules, smallerLines)) yield { ...table, rules };
+}
+
+function* smallerLines(line: string): Generator<string> {
+  const [chain = '', ...asked] = line.split(/ (?=(?:! )?-[a-z] )/);
+  for (const fewer of withoutOne(asked)) if (fewer.length > 0) yield [chain, ...fewer].join(' ');
 }
 
 function* smallerTables(table: Table): Generator<Table> {

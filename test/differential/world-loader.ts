@@ -13,7 +13,9 @@ import { type LinkTable, readLinks } from '../../src/kernel/rtnetlink/link-table
 import { readNeighbours, readRoutes, readRules } from '../../src/kernel/rtnetlink/table-reader.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
 import { readSysctls } from '../../src/kernel/sysctl-reader.ts';
+import type { Table } from '../../src/netfilter/node.ts';
 import type { TableName } from '../../src/netfilter/table-change.ts';
+import { IptablesLoader } from './iptables-loader.ts';
 import type { SiteSettings } from './world.ts';
 
 /** NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE: of no flow in particular, of all. */
@@ -29,6 +31,7 @@ export class WorldLoader implements Disposable {
   readonly #netfilter: NetlinkSocket;
   readonly #ruleset: RulesetSession;
   readonly #links: LinkTable;
+  readonly #iptables: IptablesLoader;
   /** What the host has between two cases. */
   readonly first: NetworkState;
   #undo: MessageChange[] = [];
@@ -37,13 +40,15 @@ export class WorldLoader implements Disposable {
   /** Parts of cases that the kernel refused, and so are in neither the kernel nor the model; by what it said. */
   readonly refused = new Map<string, number>();
 
-  constructor(namespace: NetworkNamespace) {
+  /** @param variant of the host's iptables */
+  constructor(namespace: NetworkNamespace, variant: 'legacy' | 'nf_tables') {
     this.#namespace = namespace;
+    this.#iptables = new IptablesLoader(namespace, variant);
     this.#route = NetlinkSocket.open('route', { namespace });
     this.#netfilter = NetlinkSocket.open('netfilter', { namespace });
     this.#ruleset = RulesetSession.open(namespace);
     this.#links = readLinks(this.#route);
-    this.first = readNetworkState(this.#route, { namespace });
+    this.first = { ...readNetworkState(this.#route, { namespace }), ruleset: { tables: this.#iptables.empty } };
   }
 
   /** @returns the host's state as the kernel has it */
@@ -55,6 +60,9 @@ export class WorldLoader implements Disposable {
         this.#sysctls = readSysctls(settings.sysctls.map(({ key }) => key));
         for (const { key, value } of settings.sysctls) this.#attempt(() => writeSysctl(key, value));
       });
+    const { tables: own, refused } = this.#iptables.load(settings.iptables);
+    for (const message of refused) this.#note(message);
+    this.#tables.push(...this.#ruleset.list());
     for (const table of settings.tables)
       if (this.#attempt(() => this.#ruleset.apply([{ kind: 'add-table', table }]))) this.#tables.push(table);
     const { first } = this;
@@ -65,12 +73,25 @@ export class WorldLoader implements Disposable {
       rules: readRules(this.#route),
       sysctls: new Map([...first.sysctls, ...sysctls]),
       neighbours: neighbourTable(readNeighbours(this.#route, this.#links)),
-      ruleset: { tables: this.#ruleset.list().flatMap((name) => this.#ruleset.read(name) ?? []) },
+      ruleset: { tables: this.#presentTables(own) },
     };
+  }
+
+  /** In the order in which they were registered: legacy tables have been there all the time. */
+  #presentTables(iptables: readonly Table[]): readonly Table[] {
+    const left = new Map(iptables.map((table) => [`${table.family} ${table.name}`, table]));
+    const tables = this.#ruleset.list().flatMap((name) => {
+      const key = `${name.family} ${name.name}`;
+      const own = left.get(key);
+      left.delete(key);
+      return own ?? this.#ruleset.read(name) ?? [];
+    });
+    return [...left.values(), ...tables];
   }
 
   /** Takes back what was set, and what packets left behind: connections, and neighbours that were asked for. */
   unload(): void {
+    this.#iptables.unload();
     if (this.#tables.length > 0) this.#ruleset.apply(this.#tables.map((table) => ({ kind: 'remove-table', table })));
     for (const change of this.#undo.reverse()) this.#message(change);
     this.#removeRules();
@@ -125,9 +146,13 @@ export class WorldLoader implements Disposable {
       return true;
     } catch (error) {
       if (!isFlatnetError(error)) throw error;
-      this.refused.set(error.message, (this.refused.get(error.message) ?? 0) + 1);
+      this.#note(error.message);
       return false;
     }
+  }
+
+  #note(refusal: string): void {
+    this.refused.set(refusal, (this.refused.get(refusal) ?? 0) + 1);
   }
 
   [Symbol.dispose](): void {

@@ -2,11 +2,14 @@ import type { Address } from '../../src/address/address.ts';
 import type { SysctlSetting } from '../../src/host/owned-state.ts';
 import type { Route, RoutingRule } from '../../src/host/route.ts';
 import type { Table } from '../../src/netfilter/node.ts';
+import type { IptablesTable } from './iptables-text.ts';
 import type { SiteName } from './site-plan.ts';
 
 /** What one host has beyond what every host begins with. */
 export interface SiteSettings {
   readonly tables: readonly Table[];
+  /** One of each name and family at most. */
+  readonly iptables: readonly IptablesTable[];
   readonly routes: readonly Route[];
   readonly rules: readonly RoutingRule[];
   readonly sysctls: readonly SysctlSetting[];

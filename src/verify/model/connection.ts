@@ -15,6 +15,8 @@ export interface Connection {
   readonly destinationSettled: boolean;
   readonly sourceSettled: boolean;
   readonly mark: number;
+  /** Connections of different zones have nothing to do with each other; absent for zone 0. */
+  readonly zone?: number;
   /** Its first packet has left the host, or arrived there. */
   readonly confirmed?: boolean;
   /** A packet has come in the other direction. */
@@ -30,13 +32,20 @@ export interface Tracking {
   readonly direction: 'original' | 'reply';
   /** None for packets that are invalid or untracked. */
   readonly connection?: Connection;
+  /** The zone that a rule has put a packet in that isn't tracked yet: until then its connection is a template, and new. */
+  readonly zone?: number;
 }
 
-/** Finds the connection that a tuple belongs to, in either direction. */
-export type KnownConnections = (tuple: Tuple) => Connection | undefined;
+/** Finds the connection of a zone that a tuple belongs to, in either direction. */
+export type KnownConnections = (tuple: Tuple, zone: number) => Connection | undefined;
 
 export const INVALID: Tracking = { state: 'invalid', direction: 'original' };
 export const UNTRACKED: Tracking = { state: 'untracked', direction: 'original' };
+
+/** A packet that a rule puts in a zone before it is tracked (`nft_ct_set_zone_eval`). */
+export function inZone(zone: number): Tracking {
+  return { state: 'new', direction: 'original', zone };
+}
 
 const SYN = 2;
 /** Messages that begin a connection (`nf_conntrack_icmp_packet`, `nf_conntrack_icmpv6_packet`). */
@@ -51,12 +60,12 @@ const NEVER_TRACKED: ReadonlySet<number> = new Set([130, 131, 132, 133, 134, 135
  * Finds a packet's connection among those known, or begins one. What begins none is invalid: of TCP for instance an answer to
  * nothing. ICMP errors belong to the connection of the packet that they are about.
  */
-export function track(packet: Packet, known: KnownConnections): Tracking {
+export function track(packet: Packet, known: KnownConnections, zone = 0): Tracking {
   const { about, protocol, icmpType } = packet;
-  if (about !== undefined) return trackError(packet, about, known);
+  if (about !== undefined) return trackError(packet, about, known, zone);
   if (protocol === PROTOCOL_NUMBERS.icmpv6 && NEVER_TRACKED.has(icmpType ?? 0)) return UNTRACKED;
   const tuple = tupleOf(packet);
-  const connection = known(tuple) ?? newConnection(tuple);
+  const connection = known(tuple, zone) ?? newConnection(tuple, zone);
   const direction = sameTuple(connection.original, tuple) ? 'original' : 'reply';
   if (connection.confirmed !== true && BEGINNINGS[protocol]?.has(icmpType ?? 0) === false) return unfit(protocol);
   const tracked = protocol === PROTOCOL_NUMBERS.tcp ? afterTcp(connection, direction, packet) : connection;
@@ -72,8 +81,9 @@ function unfit(protocol: number): Tracking {
   return INVALID;
 }
 
-function newConnection(tuple: Tuple): Connection {
-  return { original: tuple, reply: reversed(tuple), destinationSettled: false, sourceSettled: false, mark: 0 };
+function newConnection(tuple: Tuple, zone: number): Connection {
+  const unsettled = { destinationSettled: false, sourceSettled: false };
+  return { original: tuple, reply: reversed(tuple), ...unsettled, mark: 0, ...(zone !== 0 && { zone }) };
 }
 
 /** Undefined where the packet doesn't fit to what has been said so far. */
@@ -84,9 +94,9 @@ function afterTcp(connection: Connection, direction: 'original' | 'reply', packe
 }
 
 /** `nf_conntrack_inet_error`: what an error is about goes the other way, and the error to whom that came from. */
-function trackError(packet: Packet, about: Packet, known: KnownConnections): Tracking {
+function trackError(packet: Packet, about: Packet, known: KnownConnections, zone: number): Tracking {
   const wayBack = reversed(tupleOf(about));
-  const connection = known(wayBack);
+  const connection = known(wayBack, zone);
   if (connection === undefined) return INVALID;
   const direction = sameTuple(connection.original, wayBack) ? 'original' : 'reply';
   const { destination } = direction === 'original' ? connection.original : connection.reply;
@@ -94,9 +104,10 @@ function trackError(packet: Packet, about: Packet, known: KnownConnections): Tra
 }
 
 /** What a host says about a packet belongs to that packet's connection (`nf_ct_attach`). */
-export function trackingOfAnswer({ connection, direction }: Tracking): Tracking {
-  if (connection === undefined) return INVALID;
-  return { state: 'related', direction: direction === 'original' ? 'reply' : 'original', connection };
+export function trackingOfAnswer({ connection, direction, zone }: Tracking): Tracking {
+  const back = { state: 'related', direction: direction === 'original' ? 'reply' : 'original' } as const;
+  if (connection !== undefined) return { ...back, connection };
+  return zone === undefined ? INVALID : { ...back, zone };
 }
 
 /** The end of a packet that a hook translates: the destination on the way in, the source on the way out. */

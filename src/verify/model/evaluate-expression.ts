@@ -299,13 +299,21 @@ const SEEN_REPLY = 2n;
 const CONFIRMED = 8n;
 const SOURCE_NAT = 16n;
 const DESTINATION_NAT = 32n;
+const TEMPLATE = 2048n;
+
+/** Of the connection that stands for a packet's zone until it is tracked (`nf_ct_tmpl_alloc`). */
+function templateValue(key: ConntrackKey, zone: number): Value {
+  if (key === 'zone') return BigInt(zone);
+  if (key === 'status') return TEMPLATE;
+  return key === 'mark' || key === 'direction' ? 0n : UNKNOWN;
+}
 
 function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | undefined, flight: Flight): Value {
   const { tracking, packet } = flight;
   const { connection } = tracking;
   if (flight.frame !== undefined) return UNKNOWN;
   if (key === 'state') return STATES[tracking.state];
-  if (connection === undefined) return ABSENT;
+  if (connection === undefined) return tracking.zone === undefined ? ABSENT : templateValue(key, tracking.zone);
   const tuple = (direction ?? tracking.direction) === 'original' ? connection.original : connection.reply;
   switch (key) {
     case 'mark':
@@ -322,7 +330,8 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
       );
     }
     case 'protocol':
-      return BigInt(packet.protocol);
+      // of what an ICMP error is about, not its own
+      return BigInt(tuple.protocol);
     case 'ip saddr':
       return addressValue(tuple.source, 4);
     case 'ip daddr':
@@ -333,16 +342,16 @@ function conntrackValue(key: ConntrackKey, direction: 'original' | 'reply' | und
       return addressValue(tuple.destination, 6);
     case 'proto-src':
       observePorts(packet.protocol);
-      return hasPorts(packet.protocol)
+      return hasPorts(tuple.protocol)
         ? optional(tuple.sourcePort)
         : optional(tuple.sourcePort ?? tuple.destinationPort);
     case 'proto-dst':
       observePorts(packet.protocol);
-      if (hasPorts(packet.protocol)) return optional(tuple.destinationPort);
+      if (hasPorts(tuple.protocol)) return optional(tuple.destinationPort);
       // of ICMP type and code: those of an echo
       return BigInt(ECHO[packet.source.family][tuple === connection.original ? 0 : 1] << 8);
     case 'zone':
-      return 0n;
+      return BigInt(connection.zone ?? 0);
     default: {
       const never: never = key;
       return never;

@@ -9,7 +9,7 @@ import type { Ruleset } from '../../netfilter/node.ts';
 import type { Connection } from './connection.ts';
 import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
 import type { Flight, KernelView } from './flight.ts';
-import { formatPacket, type Packet, reversed } from './packet.ts';
+import { formatPacket, type Packet, reversed, type Tuple } from './packet.ts';
 
 /** A host with a bridge of pods and one uplink. */
 const VIEW: KernelView = {
@@ -44,7 +44,8 @@ function run(
   known?: Connection,
 ): readonly HookOutcome[] {
   const flight: Flight = { packet, mark: 0, tracking: { state: 'invalid', direction: 'original' }, ...rest };
-  return evaluateHook(hook, flight, { ruleset, view: VIEW, known: () => known });
+  const find = (_: Tuple, zone: number) => ((known?.zone ?? 0) === zone ? known : undefined);
+  return evaluateHook(hook, flight, { ruleset, view: VIEW, known: find });
 }
 
 /** Outcomes as `PROBABILITY VERDICT PACKET`. */
@@ -255,4 +256,61 @@ COMMIT
     const answer = { ...tcp('10.0.0.3', '10.0.0.2', 80), tcpFlags: 18 };
     assert.equal(run(ruleset, 'prerouting', answer)[0]?.flight.tracking.state, 'invalid');
   });
+
+  it('keeps the connections of different zones apart', () => {
+    const ruleset = iptables(`*raw
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -i veth1 -j CT --zone 1
+-A PREROUTING -j CT --zone 2
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m conntrack --ctstate ESTABLISHED -j DROP
+COMMIT
+`);
+    const packet = tcp('10.0.0.1', '10.0.0.2', 80);
+    const [first] = run(ruleset, 'prerouting', packet, { inputDevice: 'veth1' });
+    const connection = first?.flight.tracking.connection;
+    assert.equal(connection?.zone, 1, 'the first rule counts');
+    const known = { ...connection, confirmed: true, answered: true };
+    const stateIn = (inputDevice: string) => run(ruleset, 'prerouting', packet, { inputDevice }, known)[0]?.flight;
+    assert.equal(stateIn('veth1')?.tracking.state, 'established');
+    assert.equal(stateIn('eth0')?.tracking.state, 'new');
+    assert.equal(stateIn('eth0')?.tracking.connection?.zone, 2);
+  });
+
+  it('takes a packet in a zone for new before it is tracked, and tracks it whatever rules say later', () => {
+    const ruleset = parseNftText(`table ip t { chain c { type filter hook prerouting priority -300;
+      ct zone set 5
+      ct state new ct zone 5 meta mark set 1
+      notrack
+      ct zone set 6
+    } }`);
+    const [outcome] = run(ruleset, 'prerouting', tcp('10.0.0.1', '10.0.0.2', 80));
+    assert.equal(outcome?.flight.mark, 1);
+    assert.equal(outcome?.flight.tracking.state, 'new');
+    assert.equal(outcome?.flight.tracking.connection?.zone, 5);
+  });
+
+  it('sees in an ICMP error the connection of what it is about', () => {
+    const ruleset = parseNftText(`table ip t { chain c { type filter hook forward priority 0;
+      ct protocol tcp ct original proto-dst 80 drop
+    } }`);
+    const about = tcp('10.0.0.1', '10.0.0.2', 80);
+    const connection: Connection = {
+      original: about,
+      reply: reversed(about),
+      destinationSettled: true,
+      sourceSettled: true,
+      mark: 0,
+    };
+    const { sourcePort: _, destinationPort: __, tcpFlags: ___, ...error } = reversedPacket(about);
+    const packet: Packet = { ...error, protocol: 1, icmpType: 3, icmpCode: 3, about };
+    const tracking = { state: 'related', direction: 'reply', connection } as const;
+    assert.equal(run(ruleset, 'forward', packet, { tracking })[0]?.verdict.kind, 'drop');
+  });
 });
+
+function reversedPacket(packet: Packet): Packet {
+  return { ...packet, ...reversed(packet) };
+}

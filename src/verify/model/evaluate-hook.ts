@@ -143,7 +143,7 @@ function runEntry(hook: IpHook, entry: HookEntry, outcome: HookOutcome, context:
     case 'conntrack': {
       // what begins elsewhere on this host, and comes back over loopback, is tracked already
       if (tracking.state === 'untracked' || tracking.connection !== undefined) return [outcome];
-      return [{ ...outcome, flight: { ...flight, tracking: track(packet, context.known) } }];
+      return [{ ...outcome, flight: { ...flight, tracking: track(packet, context.known, tracking.zone) } }];
     }
     case 'nat': {
       const outcomes = runNat(entry, outcome, context);
@@ -203,7 +203,7 @@ function withNat(outcome: HookOutcome, end: NatEnd, isFirst: boolean, { known }:
 
 /** True where the answers could be taken for another connection's (`nf_nat_used_tuple`). */
 function isTaken(connection: Connection, known: KnownConnections): boolean {
-  const other = known(connection.reply);
+  const other = known(connection.reply, connection.zone ?? 0);
   return other !== undefined && !sameTuple(other.original, connection.original);
 }
 

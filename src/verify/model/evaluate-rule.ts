@@ -3,7 +3,7 @@ import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import { literalBounds } from '../../netfilter/literal-bounds.ts';
 import type { Expression, MapElement, RejectType, Rule, Statement, Verdict } from '../../netfilter/node.ts';
-import { type NatEnd, translated, UNTRACKED } from './connection.ts';
+import { inZone, type NatEnd, type Tracking, translated, UNTRACKED } from './connection.ts';
 import { evaluate, evaluateKey } from './evaluate-expression.ts';
 import { evaluateMatch } from './evaluate-match.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
@@ -146,7 +146,7 @@ function runStatement(
       return [{ ...step, verdict: { kind: 'reject', with: statement.with ?? 'port-unreachable' } }];
     case 'notrack':
       // too late for a packet that is tracked already (`nft_notrack_eval`)
-      return flight.tracking.connection === undefined
+      return flight.tracking.connection === undefined && flight.tracking.zone === undefined
         ? [{ ...step, flight: { ...flight, tracking: UNTRACKED } }]
         : [step];
     case 'set-meta':
@@ -159,7 +159,7 @@ function runStatement(
         return { ...step, flight: { ...flight, mark: Number(mark) }, probability: share, effect };
       });
     case 'set-ct':
-      return setConnectionMark(statement, step, context);
+      return setConnection(statement, step, context);
     case 'set-payload':
       return statement.field === 'ip dscp' ? [step] : setHopLimit(statement, step, context);
     case 'unknown':
@@ -215,7 +215,7 @@ function verdictElements(
 
 /** A map without the key lets the rule not match (NFT_BREAK). */
 function withoutMark(value: Value | undefined): RuleVerdict {
-  return value === ABSENT ? NEXT : { kind: 'unknown', why: 'sets a mark that nobody can tell' };
+  return value === ABSENT ? NEXT : { kind: 'unknown', why: 'sets a mark or a zone that nobody can tell' };
 }
 
 function setHopLimit(
@@ -245,22 +245,32 @@ function setHopLimit(
   });
 }
 
-function setConnectionMark(
+function setConnection(
   { key, value }: Extract<Statement, { readonly kind: 'set-ct' }>,
   step: Step,
   context: EvaluationContext,
 ): readonly Result[] {
   const { flight, probability } = step;
-  const { tracking } = flight;
-  if (key !== 'mark') return [{ ...step, verdict: { kind: 'unknown', why: `sets ct ${key}` } }];
+  if (key !== 'mark' && key !== 'zone') return [{ ...step, verdict: { kind: 'unknown', why: `sets ct ${key}` } }];
   return evaluate(value, flight, context).map((outcome): Result => {
-    const [mark] = outcome.content;
+    const [given] = outcome.content;
     const share = both(probability, outcome.probability);
-    if (typeof mark !== 'bigint') return { ...step, probability: share, verdict: withoutMark(mark) };
-    if (tracking.connection === undefined) return { ...step, probability: share };
-    const connection = { ...tracking.connection, mark: Number(mark) };
-    return { ...step, probability: share, flight: { ...flight, tracking: { ...tracking, connection } } };
+    if (typeof given !== 'bigint') return { ...step, probability: share, verdict: withoutMark(given) };
+    const tracking = (key === 'mark' ? withMark : withZone)(flight.tracking, Number(given));
+    if (tracking === flight.tracking) return { ...step, probability: share };
+    const zone = key === 'zone' && { effect: `conntrack zone ${given}` };
+    return { ...step, probability: share, flight: { ...flight, tracking }, ...zone };
   });
+}
+
+function withMark(tracking: Tracking, mark: number): Tracking {
+  const { connection } = tracking;
+  return connection === undefined ? tracking : { ...tracking, connection: { ...connection, mark } };
+}
+
+/** Too late for a packet that is tracked already, or that another rule has put in a zone. */
+function withZone(tracking: Tracking, zone: number): Tracking {
+  return tracking.connection === undefined && tracking.zone === undefined ? inZone(zone) : tracking;
 }
 
 /** Of more than that the first stands for all, with a probability that nobody can tell. */

@@ -1,8 +1,8 @@
 import { sameAddress } from '../../address/address.ts';
-import { INVALID } from './connection.ts';
+import { INVALID, type KnownConnections } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import type { Packet, Tuple } from './packet.ts';
+import type { Packet } from './packet.ts';
 import { passBridgeHook, passDevice } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import { refusalOf } from './refusal.ts';
@@ -53,7 +53,7 @@ export function passBridge(
     before: WalkState,
     next: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes => {
-    const known = (tuple: Tuple) => knownConnection(before.connections, site, tuple);
+    const known: KnownConnections = (tuple, zone) => knownConnection(before.connections, site, tuple, zone);
     const context = { ruleset: site.state.ruleset, view: site.view, known };
     return evaluateHook(hookName, flight, context).flatMap((outcome) => {
       const after = afterHook(before, site, hookName, outcome, true);

@@ -118,6 +118,18 @@ describe('a kernel’s answers to rules', () => {
     assert.equal(chosen('eth0', 'fd00::1'), undefined);
   });
 
+  it('speaks to ::1 from ::1', () => {
+    const address = (local: string, scope: 'host' | 'global', device: string) => ({
+      device,
+      address: parseAddress(local),
+      length: 128,
+      scope,
+    });
+    const state = { ...stateOf(), addresses: [address('::1', 'host', 'lo'), address('fd00::5', 'global', 'eth0')] };
+    const chosen = selectAddress(state, 'lo', parseAddress('::1'));
+    assert.equal(chosen && formatAddress(chosen), '::1');
+  });
+
   it('knows types of addresses, ways back and what masquerade uses', () => {
     const view = kernelView(stateOf());
     const flight = {

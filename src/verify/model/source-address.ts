@@ -1,8 +1,10 @@
-import { type Address, sameAddress } from '../../address/address.ts';
+import { type Address, parseAddress, sameAddress } from '../../address/address.ts';
 import { FAMILY_BITS, type Family } from '../../address/family.ts';
 import { prefixContains, prefixOf } from '../../address/prefix.ts';
 import type { LinkAddress, NetworkState } from '../../host/network-state.ts';
 import { observeBits, observeOwnAddresses, observePrefix } from './observe-address.ts';
+
+const LOOPBACK = parseAddress('::1');
 
 /**
  * The address that the kernel chooses on a device for packets to `near`: of IPv4 the first one whose prefix holds it, else the
@@ -19,7 +21,7 @@ export function selectAddress(state: NetworkState, device: string, near: Address
   );
   const own = usable.filter((row) => row.device === device);
   if (near.family === 4) return own.length > 0 ? firstOnSubnet(own, near) : usable[0]?.address;
-  if (usable.length > 1 && holdsAddress(state, near)) return near;
+  if ((usable.length > 1 || sameAddress(near, LOOPBACK)) && holdsAddress(state, near)) return near;
   return longestMatch(own.length > 0 ? own : usable, near);
 }
 

@@ -60,15 +60,26 @@ export interface WalkState {
 /** More steps than that are a loop, whatever changes on the way. */
 export const MOST_STEPS = 2000;
 
-export function knownConnection(connections: Connections, site: Site, tuple: Tuple): Connection | undefined {
-  return connections.get(site)?.find(({ original, reply }) => sameTuple(original, tuple) || sameTuple(reply, tuple));
+export function knownConnection(
+  connections: Connections,
+  site: Site,
+  tuple: Tuple,
+  zone: number,
+): Connection | undefined {
+  return connections
+    .get(site)
+    ?.find(
+      ({ original, reply, zone: own = 0 }) => own === zone && (sameTuple(original, tuple) || sameTuple(reply, tuple)),
+    );
 }
 
 /** The state with a connection kept by a namespace, in place of what it knew of it. */
 export function withConnection(state: WalkState, site: Site, connection: Connection | undefined): WalkState {
   if (connection === undefined) return state;
   const kept = { ...connection, confirmed: true };
-  const others = state.connections.get(site)?.filter(({ original }) => !sameTuple(original, connection.original)) ?? [];
+  const isOther = ({ original, zone }: Connection) =>
+    zone !== connection.zone || !sameTuple(original, connection.original);
+  const others = state.connections.get(site)?.filter(isOther) ?? [];
   return { ...state, connections: new Map(state.connections).set(site, [...others, kept]) };
 }
 

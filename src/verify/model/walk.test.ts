@@ -125,3 +125,41 @@ describe('a packet that has no way', () => {
     assert.equal(told({ type: 'blackhole', dst: '10.4.0.0/24' }), 'undefined/undefined');
   });
 });
+
+describe('the packet of a tunnel', () => {
+  const own = (local: string) => [{ family: 'inet', local, prefixlen: 24, scope: 'global' }];
+  const files = {
+    'link.json': JSON.stringify([
+      { ifname: 'west', ifindex: 2, mtu: 1500, flags: ['UP', 'LOWER_UP'] },
+      {
+        ifname: 'vx0',
+        ifindex: 3,
+        mtu: 1450,
+        flags: ['UP', 'LOWER_UP'],
+        linkinfo: { info_kind: 'vxlan', info_data: { id: 1, port: 4789, local: '10.1.0.1' } },
+      },
+    ]),
+    'addr.json': JSON.stringify([
+      { ifname: 'west', addr_info: own('10.1.0.1') },
+      { ifname: 'vx0', addr_info: own('10.7.0.1') },
+    ]),
+    'route.json': JSON.stringify([
+      { dst: '10.1.0.0/24', dev: 'west' },
+      { dst: '10.4.0.0/24', gateway: '10.7.0.2', dev: 'vx0' },
+    ]),
+    'rule.json': JSON.stringify([{ priority: 32766, src: 'all', table: 'main' }]),
+    'neigh.json': JSON.stringify([{ dst: '10.7.0.2', dev: 'vx0', lladdr: '02:00:00:00:00:07', state: ['PERMANENT'] }]),
+    'fdb.json': JSON.stringify([
+      { mac: '02:00:00:00:00:07', ifname: 'vx0', dst: '10.1.0.9', flags: ['self'], state: 'permanent' },
+    ]),
+  };
+  const rules = (hook: string, device: string) =>
+    `table ip t { chain c { type filter hook ${hook} priority 0; udp dport 4789 iifname "${device}" drop; } }`;
+  const reasonWith = (text: string) => meet(router(text, files), ['10.1.0.2', '10.4.0.2']).met.reason.kind;
+
+  it('counts on its way out as come in by the tunnel’s device, and not when it is made', () => {
+    assert.equal(reasonWith(rules('postrouting', 'vx0')), 'rule');
+    assert.equal(reasonWith(rules('output', 'vx0')), 'out-of-sight');
+    assert.equal(reasonWith(rules('postrouting', 'west')), 'out-of-sight');
+  });
+});

@@ -4,11 +4,11 @@ import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { NextHop, Route } from '../../host/route.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
-import { INVALID, type Tracking } from './connection.ts';
+import { INVALID, type KnownConnections, type Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import type { Packet, Tuple } from './packet.ts';
+import type { Packet } from './packet.ts';
 import { passDevice } from './pass-device.ts';
 import { type ErrorKind, icmpError, refusalOf, sourceTowards } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
@@ -282,7 +282,7 @@ export class Walk {
     state: WalkState,
     follow: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes {
-    const known = (tuple: Tuple) => knownConnection(state.connections, site, tuple);
+    const known: KnownConnections = (tuple, zone) => knownConnection(state.connections, site, tuple, zone);
     const { ruleset } = site.state;
     return evaluateHook(hook, flight, { ruleset, view: site.view, known }).flatMap((outcome) => {
       const after = afterHook(state, site, hook, outcome);

@@ -1,6 +1,7 @@
 import { tryParseAddress } from '../../../address/address.ts';
 import type { Family } from '../../../address/family.ts';
 import { parseMac } from '../../../address/mac.ts';
+import { parsePrefix } from '../../../address/prefix.ts';
 import type { TranslatedSet } from '../../ipset/named-set.ts';
 import { literalOf } from '../../nft-text/parse-constant.ts';
 import type { ConntrackKey, Expression, Literal, MetaKey, PayloadField, Statement } from '../../node.ts';
@@ -279,12 +280,28 @@ const WHOLE: Readonly<Record<string, (options: readonly IptablesOption[], contex
   recent: (options) => (options.some(({ name, negated }) => name === 'set' && !negated) ? [] : undefined),
 };
 
-function translateAddressType(options: readonly IptablesOption[]): Translated {
+/** Of IPv6 these two are what an address looks like, whatever the routes say (`xt_addrtype.c`: match_type6). */
+const MULTICAST: Literal = { kind: 'prefix', prefix: parsePrefix('ff00::/8') };
+
+function formOfSix({ name, values: [type], negated }: IptablesOption): Translated {
+  const isUnicast = type === 'UNICAST';
+  if (!isUnicast && type !== 'MULTICAST') return undefined;
+  return [equals(payload(name === 'src-type' ? 'ip6 saddr' : 'ip6 daddr'), isUnicast !== negated, MULTICAST)];
+}
+
+function translateAddressType(options: readonly IptablesOption[], { family }: MatchContext): Translated {
   const limited = options.find(({ name }) => name === 'limit-iface-in' || name === 'limit-iface-out');
   const statements: Statement[] = [];
   for (const option of options) {
     if (option === limited) continue;
     if (option.name !== 'src-type' && option.name !== 'dst-type') return undefined;
+    const form = family === 6 ? formOfSix(option) : undefined;
+    if (form !== undefined) {
+      statements.push(...form);
+      continue;
+    }
+    // with others it would be asked for besides them, not as one of them
+    if (family === 6 && /UNICAST|MULTICAST/.test(option.values[0] ?? '')) return undefined;
     const left: Expression = {
       kind: 'fib',
       selectors: [

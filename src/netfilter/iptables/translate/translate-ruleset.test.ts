@@ -77,6 +77,8 @@ describe('translateIptables', () => {
       ['-j CONNMARK --restore-mark --mask 0xff', 'meta mark set (meta mark & 0xffffff00) ^ (ct mark & 0x000000ff)'],
       ['-p tcp -m tcp -j DNAT --to-destination 10.244.1.2:80', 'meta l4proto tcp dnat to 10.244.1.2:80'],
       ['-j SNAT --to-source 10.0.0.1-10.0.0.9 --random-fully', 'snat to 10.0.0.1-10.0.0.9 fully-random'],
+      ['-j TTL --ttl-set 7', 'ip ttl set 7'],
+      ['-j TTL --ttl-inc 1', ''],
       ['-j MASQUERADE --random-fully', 'masquerade fully-random'],
       ['-p tcp -j REDIRECT --to-ports 15001', 'meta l4proto tcp redirect to :15001'],
       ['-p tcp -j REJECT --reject-with tcp-reset', 'meta l4proto tcp reject with tcp reset'],
@@ -136,6 +138,14 @@ describe('translateIptables', () => {
       'ip6 saddr fd00::/64 dnat to [fd00::2]:80',
     );
     assert.equal(textOf('-j DNAT --to-destination fd00::2', 6), 'dnat to fd00::2');
+  });
+
+  it('takes an IPv6 address for unicast by its form, whatever leads there', () => {
+    assert.equal(textOf('-m addrtype --dst-type UNICAST -j Y', 6), 'ip6 daddr != ff00::/8 jump Y');
+    assert.equal(textOf('-m addrtype ! --src-type UNICAST -j Y', 6), 'ip6 saddr ff00::/8 jump Y');
+    assert.equal(textOf('-m addrtype --dst-type MULTICAST -j Y', 6), 'ip6 daddr ff00::/8 jump Y');
+    assert.equal(textOf('-m addrtype --dst-type LOCAL -j Y', 6), 'fib daddr type local jump Y');
+    assert.equal(ruleOf('-m addrtype --dst-type UNICAST,LOCAL -j Y', 6).statements[0]?.kind, 'unknown');
   });
 
   it('keeps what it cannot say: a match may hold or not, a target may do anything', () => {

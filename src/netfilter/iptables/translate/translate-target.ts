@@ -16,8 +16,6 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'CLASSIFY',
   'DSCP',
   'TOS',
-  'HL',
-  'TTL',
   'ECN',
   'IDLETIMER',
   'LED',
@@ -65,6 +63,9 @@ export function translateTarget(
       const flags = flagsOf(target);
       return [{ kind: name === 'MASQUERADE' ? 'masquerade' : 'redirect', ...(port !== undefined && { port }), flags }];
     }
+    case 'TTL':
+    case 'HL':
+      return translateHopLimit(target);
     case 'NOTRACK':
       return [{ kind: 'notrack' }];
     case 'CT':
@@ -164,6 +165,16 @@ function combined(from: Expression, to: Expression, taken: number, replaced: num
   if (replaced === 0xffff_ffff) return source;
   const kept: Expression = { kind: 'binary', operator: '&', left: to, right: constant(~replaced >>> 0) };
   return { kind: 'binary', operator: '^', left: kept, right: source };
+}
+
+/** One more hop or one less changes no packet's way but in a loop; nft has no words for it. */
+function translateHopLimit(target: IptablesTarget): readonly Statement[] | undefined {
+  const [option, field] =
+    target.name === 'TTL' ? (['ttl-set', 'ip ttl'] as const) : (['hl-set', 'ip6 hoplimit'] as const);
+  const text = optionValue(target, option);
+  const value = parseInteger(text);
+  if (text !== undefined && value === undefined) return undefined;
+  return value === undefined ? [] : [{ kind: 'set-payload', field, value: constant(value) }];
 }
 
 /** What else it sets than these two, no packet's way hangs on: helpers, events, timeouts. */
