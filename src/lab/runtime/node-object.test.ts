@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseAddress } from '../../address/address.ts';
-import { nodeConditions, nodeLabels, nodeStatus } from './node-object.ts';
+import { nodeConditions, nodeLabels, nodeStatus, saysSame } from './node-object.ts';
 
 describe("a host's node", () => {
   it('bears the labels that every node has, and its own', () => {
@@ -33,5 +33,19 @@ describe("a host's node", () => {
       [pressure?.lastTransitionTime, pressure?.lastHeartbeatTime],
       ['1970-01-01T00:00:01Z', '1970-01-01T00:00:09Z'],
     );
+  });
+
+  it('is reported again where the API says otherwise, whatever the time', () => {
+    const fixed = nodeStatus('node-1', [parseAddress('192.0.2.1')], 'boot');
+    const status = (now: number, boot = fixed) => ({ ...boot, conditions: nodeConditions(undefined, now) });
+    const present = status(1000);
+    const others = { type: 'NetworkUnavailable', status: 'False', lastTransitionTime: '1970-01-01T00:00:01Z' } as const;
+    const merged = { ...present, conditions: [others, ...present.conditions.toReversed()], images: [] };
+    assert.ok(saysSame(merged, status(90_000)));
+    assert.ok(!saysSame(undefined, present));
+    assert.ok(!saysSame({ ...present, conditions: nodeConditions('no configuration', 1000) }, present));
+    assert.ok(!saysSame({ ...present, conditions: present.conditions.slice(1) }, present));
+    assert.ok(!saysSame(present, status(1000, nodeStatus('node-1', [parseAddress('192.0.2.1')], 'another boot'))));
+    assert.ok(!saysSame(present, status(1000, nodeStatus('node-1', [parseAddress('192.0.2.2')], 'boot'))));
   });
 });

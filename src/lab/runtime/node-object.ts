@@ -1,7 +1,8 @@
 import os from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { type Address, formatAddress } from '../../address/address.ts';
 import { formatKubeTime } from '../../kube/clock.ts';
-import type { NodeCondition } from '../../kube/objects/node.ts';
+import type { NodeCondition, NodeStatus, Taint } from '../../kube/objects/node.ts';
 import type { LabHost } from '../lab-host.ts';
 
 /** The Kubernetes version that the lab's API claims too. */
@@ -24,6 +25,16 @@ function architecture(): string {
   return { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch;
 }
 
+const NOT_READY = 'node.kubernetes.io/not-ready';
+
+/** The taints that a node registers with whose network isn't ready, so that nobody need write them a moment later. */
+export function notReadyTaints(now: number): readonly Taint[] {
+  return [
+    { key: NOT_READY, effect: 'NoSchedule' },
+    { key: NOT_READY, effect: 'NoExecute', timeAdded: formatKubeTime(now) },
+  ];
+}
+
 /** The part of a node's status that never changes while it is up. */
 export function nodeStatus(name: string, addresses: readonly Address[], bootId: string) {
   const capacity = {
@@ -34,8 +45,8 @@ export function nodeStatus(name: string, addresses: readonly Address[], bootId: 
   };
   return {
     addresses: [
-      ...addresses.map((address) => ({ type: 'InternalIP', address: formatAddress(address) })),
-      { type: 'Hostname', address: name },
+      ...addresses.map((address) => ({ type: 'InternalIP' as const, address: formatAddress(address) })),
+      { type: 'Hostname' as const, address: name },
     ],
     capacity,
     allocatable: capacity,
@@ -87,4 +98,23 @@ export function nodeConditions(
     const time = formatKubeTime(now);
     return { ...condition, lastHeartbeatTime: time, lastTransitionTime: kept ?? time };
   });
+}
+
+/** Whether the API has a status as it is to be reported: all but times, and what others have added. */
+export function saysSame(present: NodeStatus | undefined, wanted: NodeStatus): boolean {
+  const reported = new Set((wanted.conditions ?? []).map(({ type }) => type));
+  const conditions = (present?.conditions ?? []).filter(({ type }) => reported.has(type));
+  return isDeepStrictEqual(
+    withoutTimes({ ...present, conditions: inOrder(conditions) }),
+    withoutTimes({ ...present, ...wanted, conditions: inOrder(wanted.conditions ?? []) }),
+  );
+}
+
+function withoutTimes({ conditions = [], ...status }: NodeStatus): NodeStatus {
+  const timeless = conditions.map(({ lastHeartbeatTime: _, lastTransitionTime: __, ...condition }) => condition);
+  return { ...status, conditions: timeless };
+}
+
+function inOrder(conditions: readonly NodeCondition[]): readonly NodeCondition[] {
+  return conditions.toSorted((left, right) => (left.type < right.type ? -1 : 1));
 }

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, formatKubeMicroTime } from '../../kube/clock.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { isKubeReason } from '../../kube/kube-status.ts';
-import type { Node, NodeCondition } from '../../kube/objects/node.ts';
+import type { NodeCondition } from '../../kube/objects/node.ts';
 import { LEASES, NODES } from '../../kube/resource.ts';
 import type { LabHost } from '../lab-host.ts';
 import type { CniNetwork } from './cni-network.ts';
-import { nodeConditions, nodeLabels, nodeStatus } from './node-object.ts';
+import { nodeConditions, nodeLabels, nodeStatus, notReadyTaints, saysSame } from './node-object.ts';
 
 export interface NodeReporterOptions {
   readonly host: LabHost;
@@ -21,6 +21,8 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /** As a kubelet's defaults, in milliseconds. */
 const HEARTBEAT = 10_000;
 const LEASE_SECONDS = 40;
+/** What has not changed is told again after this long: everybody who follows nodes hears of it. As a kubelet's default. */
+const REPORT_INTERVAL = 300_000;
 /** How often a network that isn't ready yet is looked at: its file is cheap to look for, its plugins are programs. */
 const FIRST_NETWORK_POLL = 100;
 const LAST_NETWORK_POLL = 1_000;
@@ -32,6 +34,7 @@ export class NodeReporter {
   readonly #bootId = randomUUID();
   #conditions: readonly NodeCondition[] = [];
   #uid = '';
+  #reportedAt = 0;
 
   constructor(options: NodeReporterOptions) {
     this.#options = options;
@@ -63,8 +66,8 @@ export class NodeReporter {
       await clock.sleep(RETRY, signal).catch(() => undefined);
     while (!signal.aborted) {
       const renewed = await this.#try(async () => {
-        await this.#report();
         await this.#renewLease();
+        await this.#refresh();
       });
       await clock.sleep(renewed ? HEARTBEAT : RETRY, signal).catch(() => undefined);
     }
@@ -82,34 +85,62 @@ export class NodeReporter {
     }
   }
 
+  /** Registers the node as it is: whoever follows nodes hears of it once. One that is there already keeps its taints. */
   async #register(): Promise<void> {
-    const { host, client, signal } = this.#options;
+    const { host, client, clock, signal } = this.#options;
     const labels = nodeLabels(host);
-    let node: Node | undefined;
+    const name = { name: host.name };
+    this.#conditions = this.#presentConditions();
     try {
-      node = await client.create(NODES, { metadata: { name: host.name, labels } }, { signal });
+      const status = { ...this.#fixedStatus(), conditions: this.#conditions };
+      const spec = this.#options.network.notReady === undefined ? {} : { taints: notReadyTaints(clock.now()) };
+      const { metadata } = await client.create(NODES, { metadata: { ...name, labels }, spec, status }, { signal });
+      this.#uid = metadata.uid ?? '';
+      this.#reportedAt = clock.now();
     } catch (error) {
       if (!isKubeReason(error, 'AlreadyExists')) throw error;
-      node = await client.patch(NODES, { name: host.name }, { metadata: { labels } }, { signal });
+      const node = await client.patch(NODES, name, { metadata: { labels } }, { signal });
+      this.#conditions = node.status?.conditions ?? [];
+      this.#uid = node.metadata.uid ?? '';
+      await this.#report();
     }
-    this.#conditions = node.status?.conditions ?? [];
-    this.#uid = node.metadata.uid ?? '';
+  }
+
+  /** Reports where the API says otherwise, whoever has written it, or has heard nothing for long. */
+  async #refresh(): Promise<void> {
+    const { host, client, clock, signal } = this.#options;
+    const node = await client.find(NODES, { name: host.name }, { signal });
+    // Somebody has deleted the node: a kubelet registers it again.
+    if (node === undefined) return await this.#register();
+    const status = { ...this.#fixedStatus(), conditions: this.#presentConditions() };
+    if (clock.now() - this.#reportedAt < REPORT_INTERVAL && saysSame(node.status, status)) return;
+    await this.#report();
   }
 
   async #report(): Promise<void> {
-    const { host, client, network, clock, signal } = this.#options;
-    this.#conditions = nodeConditions(network.notReady, clock.now(), this.#conditions);
-    const fixed = nodeStatus(host.name, host.addresses, this.#bootId);
+    const { host, client, clock, signal } = this.#options;
+    this.#conditions = this.#presentConditions();
+    const fixed = this.#fixedStatus();
     // Strategic: conditions of other writers stay. But addresses would be merged by their type, of which there are two.
     const addresses = [{ $patch: 'replace' }, ...fixed.addresses];
     const status = { ...fixed, addresses, conditions: this.#conditions };
     try {
       await client.patch(NODES, { name: host.name }, { status }, { type: 'strategic', subresource: 'status', signal });
+      this.#reportedAt = clock.now();
     } catch (error) {
-      // Somebody has deleted the node: a kubelet registers it again.
       if (!isKubeReason(error, 'NotFound')) throw error;
       await this.#register();
     }
+  }
+
+  #fixedStatus() {
+    const { host } = this.#options;
+    return nodeStatus(host.name, host.addresses, this.#bootId);
+  }
+
+  #presentConditions(): readonly NodeCondition[] {
+    const { network, clock } = this.#options;
+    return nodeConditions(network.notReady, clock.now(), this.#conditions);
   }
 
   async #renewLease(): Promise<void> {
