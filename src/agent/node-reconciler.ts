@@ -55,17 +55,16 @@ export interface NodeReconcilerOptions {
   readonly masquerade: () => NodeSettings['masquerade'];
 }
 
-/** What the kernel was brought to, and what else the plan went by. */
-interface Left {
-  readonly addresses: readonly Address[];
-  readonly facts: HostFacts;
-  readonly state: OwnedState;
-}
-
 /** The host's kernel, as it is or as it was left. */
 interface Sight {
   readonly facts: HostFacts;
   readonly observe: (desired: OwnedState) => ObservedState;
+}
+
+/** How the kernel was left, and the addresses of the node that its facts went by. */
+interface Left {
+  readonly addresses: readonly Address[];
+  readonly sight: Sight;
 }
 
 const KERNEL = 'kernel';
@@ -82,7 +81,7 @@ export class NodeReconciler {
   readonly #awaited = new Set<string>();
   #plan: NodePlan | undefined;
   #planned: PlannedRows = { links: new Set(), forwarding: new Set() };
-  /** What the kernel has been brought to, as long as nothing else is known to have changed it. */
+  /** What the kernel has been brought to, or was found as, as long as nothing else is known to have changed it. */
   #left: Left | undefined;
 
   constructor(options: NodeReconcilerOptions) {
@@ -162,8 +161,10 @@ export class NodeReconciler {
     const state = cluster();
     const own = state.nodes.get(node);
     const addresses = own?.addresses ?? [];
-    const { facts, observe } = (isUndisturbed && this.#recall(addresses)) || this.#look(addresses);
-    this.#left = undefined;
+    const sight = (isUndisturbed && this.#recall(addresses)) || this.#look(addresses);
+    const { facts, observe } = sight;
+    // Until something is applied; a node waits for its prefix while it hears of all others.
+    this.#left = { addresses, sight };
     const input = {
       node,
       directory: peerDirectory(state),
@@ -203,9 +204,11 @@ export class NodeReconciler {
       links: new Set(desired.host.links.map(({ name }) => name)),
       forwarding: new Set(desired.host.forwarding.map(forwardingText)),
     };
+    this.#left = undefined;
     const results = await kernel.apply(diffStates(observe(desired), desired));
     this.#plan = plan;
-    if (failureOf('apply plan', results) === undefined) this.#left = { addresses, facts, state: desired };
+    if (failureOf('apply plan', results) === undefined)
+      this.#left = { addresses, sight: { facts, observe: () => desired } };
     const served = (await this.#options.services?.reconcile(facts, input.directory)) ?? [];
     return { plan, findings, conflicts, ...annotations, results: [...results, ...served], ...proved };
   }
@@ -214,7 +217,7 @@ export class NodeReconciler {
   #recall(addresses: readonly Address[]): Sight | undefined {
     const left = this.#left;
     if (left === undefined || !isDeepStrictEqual(left.addresses, addresses)) return undefined;
-    return { facts: left.facts, observe: () => left.state };
+    return left.sight;
   }
 
   /** The kernel as it is. */
