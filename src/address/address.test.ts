@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isFlatnetError } from '../error/flatnet-error.ts';
@@ -50,6 +51,37 @@ describe('address', () => {
         (error) => isFlatnetError(error, 'invalid') && error.remedy !== undefined,
       );
     }
+  });
+
+  it('takes what Node takes for an address, but for zones', () => {
+    const pieces = [
+      '0',
+      '1',
+      '00',
+      '01',
+      '255',
+      '256',
+      '25',
+      'f',
+      'ffff',
+      '12345',
+      'g',
+      '.',
+      ':',
+      '::',
+      '1.2.3.4',
+      '1:2:3:',
+    ];
+    const pieced = fc.array(fc.constantFrom(...pieces), { maxLength: 16 }).map((parts) => parts.join(''));
+    const spoiled = fc
+      .tuple(arbitraryAddress.map(formatAddress), fc.nat(40), fc.nat(2), fc.constantFrom('', ...pieces))
+      .map(([text, at, gone, piece]) => text.slice(0, at) + piece + text.slice(at + gone));
+    fc.assert(
+      fc.property(fc.oneof(pieced, spoiled), (text) =>
+        assert.equal(tryParseAddress(text)?.family ?? 0, isIP(text), text),
+      ),
+      { numRuns: 2000 },
+    );
   });
 
   it('goes to bytes and back', () => {

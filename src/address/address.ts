@@ -1,9 +1,10 @@
-import { isIP } from 'node:net';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { FAMILY_BITS, type Family } from './family.ts';
 
 const DOT = 0x2e;
 const ZERO = 0x30;
+const NINE = 0x39;
+const GROUP = /^[0-9a-f]{1,4}$/i;
 
 /** An IP address: a value with a family; `value` is the address as an unsigned number in network order. */
 export interface Address {
@@ -28,34 +29,50 @@ export function parseAddress(text: string): Address {
 
 /** As parseAddress, but undefined in place of an error. */
 export function tryParseAddress(text: string): Address | undefined {
-  switch (isIP(text)) {
-    case 4:
-      return { family: 4, value: BigInt(parseIPv4(text)) };
-    case 6:
-      return text.includes('%') ? undefined : { family: 6, value: parseIPv6(text) };
-    default:
-      return undefined;
+  if (text.includes(':')) {
+    const value = parseIPv6(text);
+    return value === undefined ? undefined : { family: 6, value };
   }
+  const value = parseIPv4(text);
+  return value === undefined ? undefined : { family: 4, value: BigInt(value) };
 }
 
-/** Lists of services have some hundred thousand of these: it is parsed with nothing allocated. */
-function parseIPv4(text: string): number {
+/**
+ * Four decimal parts up to 255 without leading zeros; undefined for any other text. Lists of services have some hundred
+ * thousand of these: it is parsed with nothing allocated.
+ */
+function parseIPv4(text: string): number | undefined {
   let value = 0;
   let part = 0;
+  let digits = 0;
+  let dots = 0;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code === DOT) {
+      if (digits === 0) return undefined;
       value = value * 256 + part;
       part = 0;
-    } else part = part * 10 + code - ZERO;
+      digits = 0;
+      dots++;
+    } else {
+      if (code < ZERO || code > NINE || (digits > 0 && part === 0)) return undefined;
+      part = part * 10 + code - ZERO;
+      if (part > 255) return undefined;
+      digits++;
+    }
   }
-  return value * 256 + part;
+  return dots === 3 && digits > 0 ? value * 256 + part : undefined;
 }
 
-function parseIPv6(text: string): bigint {
-  const [head = '', tail] = text.split('::');
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
+/** Undefined for any other text. To take a regular expression for all of its forms apart takes a process 5 ms. */
+function parseIPv6(text: string): bigint | undefined {
+  const [head = '', tail, ...rest] = text.split('::');
+  if (rest.length > 0) return undefined;
+  const left = groups(head, tail === undefined);
+  const right = tail === undefined ? [] : groups(tail, true);
+  if (left === undefined || right === undefined) return undefined;
+  const absent = 8 - left.length - right.length;
+  if (tail === undefined ? absent !== 0 : absent < 1) return undefined;
   let value = 0n;
   for (const group of left) value = (value << 16n) | BigInt(group);
   value <<= BigInt(16 * (8 - left.length));
@@ -64,14 +81,22 @@ function parseIPv6(text: string): bigint {
   return value | low;
 }
 
-/** The 16-bit groups of one side of an IPv6 address; an embedded IPv4 address is two of them. */
-function groups(text: string): number[] {
+/** The 16-bit groups of one side of an IPv6 address; at its end an embedded IPv4 address is two of them. */
+function groups(text: string, isEnd: boolean): readonly number[] | undefined {
   if (text === '') return [];
-  return text.split(':').flatMap((part) => {
-    if (!part.includes('.')) return [Number.parseInt(part, 16)];
-    const embedded = parseIPv4(part);
-    return [Math.floor(embedded / 65536), embedded % 65536];
-  });
+  const found: number[] = [];
+  const parts = text.split(':');
+  for (const [index, part] of parts.entries()) {
+    if (isEnd && index === parts.length - 1 && part.includes('.')) {
+      const embedded = parseIPv4(part);
+      if (embedded === undefined) return undefined;
+      found.push(Math.floor(embedded / 65536), embedded % 65536);
+    } else {
+      if (!GROUP.test(part)) return undefined;
+      found.push(Number.parseInt(part, 16));
+    }
+  }
+  return found;
 }
 
 /** Canonical text: dotted IPv4; IPv6 as in RFC 5952. */

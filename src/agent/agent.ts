@@ -239,33 +239,36 @@ class Agent {
     this.#progressAt = this.#options.clock.now();
     this.#metrics.reconcileDuration.observe((performance.now() - started) / 1000);
     const { length } = outcome.results;
-    if (length > 0) this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
+    if (length > 0) {
+      this.#options.log.info({ reasons, changes: length }, 'brought the kernel to the plan');
+      this.#memory.putOff();
+    }
     this.#conclude(outcome);
   }
 
   async #changeServices(): Promise<void> {
     const started = performance.now();
     await this.#reconciler.changeServices();
+    this.#memory.putOff();
     this.#metrics.serviceDuration.observe((performance.now() - started) / 1000);
   }
 
   /** Says what came of a reconciliation wherever it must be known. @throws FlatnetError where a change failed */
-  #conclude({ plan, findings, conflicts, annotations, results, breaches }: Reconciliation): void {
+  #conclude({ plan, findings, conflicts, annotations = {}, results, breaches }: Reconciliation): void {
     const { state, synced, findings: unusable } = this.#cluster;
     for (const { change } of results) this.#metrics.changes.inc({ kind: change.kind });
     if (synced) this.#remembered.write(state.nodes.values());
     this.#reporter.report(findings, conflicts, unusable);
     if (breaches !== undefined) this.#metrics.showBreaches(breaches.map(({ rule }) => rule));
-    const self = state.nodes.get(this.#options.node);
-    if (annotations !== undefined && self !== undefined && synced)
-      this.#announcer.announce(self.annotations, annotations);
     const failure = failureOf('apply plan', results);
+    if (failure === undefined && plan !== undefined) this.#readiness.set('kernel', 'ok');
+    const available = failure === undefined && plan !== undefined && this.#readiness.ready;
+    const self = state.nodes.get(this.#options.node);
+    if (self !== undefined && synced) this.#announcer.announce({ present: self.annotations, annotations, available });
     if (failure !== undefined) throw failure;
     if (plan === undefined) return;
-    this.#readiness.set('kernel', 'ok');
     this.#metrics.showPlan(plan, plan.attachments.length);
-    if (!this.#readiness.ready) return;
-    this.#announcer.declareAvailable();
+    if (!available) return;
     const { configuration, log } = this.#options;
     publishNetwork({
       directory: configuration.cni.configurationDirectory,

@@ -36,6 +36,26 @@ describe('MemoryTrimmer', () => {
     await ended;
   });
 
+  it('waits until a start has settled, but not for ever', async () => {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    let trims = 0;
+    const trimmer = new MemoryTrimmer({ clock, signal: stop.signal, resident: () => 90e6, trim: () => trims++ });
+    const ended = trimmer.run();
+    for (let second = 0; second < 150; second += 10) {
+      await advance(clock, 10_000);
+      trimmer.putOff();
+      assert.equal(trims, 0, `${second} s`);
+    }
+    await advance(clock, 10_000);
+    assert.equal(trims, 1);
+    trimmer.putOff();
+    await advance(clock, 60_000);
+    assert.equal(trims, 1, 'it has not grown');
+    stop.abort();
+    await ended;
+  });
+
   it('waits until a load has settled', async () => {
     const clock = new ManualClock();
     const stop = new AbortController();

@@ -13,6 +13,8 @@ export interface MemoryTrimmerOptions {
 
 /** Milliseconds after which an agent that has started is at rest, and has been through a reconciliation that nothing caused. */
 const SETTLING = 40_000;
+/** Milliseconds for which an agent may go on starting, however much there is to do. */
+const LONGEST_START = 120_000;
 /** Milliseconds from the first trim to the next look; doubled from look to look, for ever rarer is what comes back. */
 const FIRST_PAUSE = 60_000;
 const LONGEST_PAUSE = 3_600_000;
@@ -25,10 +27,18 @@ const GROWTH = 16e6;
  */
 export class MemoryTrimmer {
   readonly #options: MemoryTrimmerOptions;
+  readonly #createdAt: number;
+  #hasStarted = false;
   #loaded = new AbortController();
 
   constructor(options: MemoryTrimmerOptions) {
     this.#options = options;
+    this.#createdAt = options.clock.now();
+  }
+
+  /** Tells that the agent had something to do: one that starts on a busy machine isn't at rest as soon as others are. */
+  putOff(): void {
+    if (!this.#hasStarted && this.#options.clock.now() - this.#createdAt < LONGEST_START) this.#loaded.abort();
   }
 
   /** Tells of a large change: what it leaves behind is looked for once it has settled. */
@@ -46,6 +56,7 @@ export class MemoryTrimmer {
         next = SETTLING;
         continue;
       }
+      this.#hasStarted = true;
       if (resident() >= least + GROWTH) {
         trim();
         least = resident();

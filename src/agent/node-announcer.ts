@@ -13,6 +13,15 @@ export interface NodeAnnouncerOptions {
   readonly signal: AbortSignal;
 }
 
+/** What is to be said of the node. */
+export interface Announcement {
+  /** The annotations that the Node object has. */
+  readonly present: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Whether its pods have their network. */
+  readonly available: boolean;
+}
+
 /**
  * Says on this node's Node object what others must know of it. Never holds up its caller: one write is under way at a
  * time, and what fails is written again when it is next asked for.
@@ -26,19 +35,18 @@ export class NodeAnnouncer {
     this.#options = options;
   }
 
-  /** @param present the annotations that the Node object has; those that differ are written */
-  announce(present: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): void {
-    const missing = Object.entries(wanted).filter(([name, value]) => present[name] !== value);
-    if (missing.length > 0) this.#write(() => this.#annotate(Object.fromEntries(missing)));
-  }
-
-  /** Sets the condition NetworkUnavailable to False, once, as route controllers and flannel do. */
-  declareAvailable(): void {
-    if (this.#available || this.#options.fabricRoutes) return;
-    this.#write(async () => {
-      await this.#setCondition();
-      this.#available = true;
-    });
+  /**
+   * Writes the annotations that the Node object hasn't got, and where the network is available the condition
+   * NetworkUnavailable: False, once, as route controllers and flannel do. Both in one, for every node hears of each write.
+   */
+  announce({ present, annotations, available }: Announcement): void {
+    const missing = Object.fromEntries(Object.entries(annotations).filter(([name, value]) => present[name] !== value));
+    if (available && !this.#available && !this.#options.fabricRoutes)
+      this.#write(async () => {
+        await this.#declareAvailable(missing);
+        this.#available = true;
+      });
+    else if (Object.keys(missing).length > 0) this.#write(() => this.#annotate(missing));
   }
 
   /** Resolves when no write is under way. */
@@ -62,7 +70,8 @@ export class NodeAnnouncer {
     await client.patch(NODES, { name: node }, { metadata: { annotations } }, { signal });
   }
 
-  async #setCondition(): Promise<void> {
+  /** A status write may change annotations too: flannel's own do. */
+  async #declareAvailable(annotations: Readonly<Record<string, string>>): Promise<void> {
     const { client, node, clock, signal } = this.#options;
     const now = formatKubeTime(clock.now());
     const condition = {
@@ -73,7 +82,7 @@ export class NodeAnnouncer {
       lastHeartbeatTime: now,
       lastTransitionTime: now,
     };
-    const patch = { status: { conditions: [condition] } };
+    const patch = { metadata: { annotations }, status: { conditions: [condition] } };
     await client.patch(NODES, { name: node }, patch, { signal, type: 'strategic', subresource: 'status' });
   }
 }

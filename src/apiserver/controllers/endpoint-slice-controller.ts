@@ -5,7 +5,7 @@ import { SERVICE_NAME_LABEL, SLICE_MANAGED_BY_LABEL } from '../../kube/objects/e
 import type { EndpointSubset } from '../../kube/objects/endpoints.ts';
 import { labelsMatch } from '../../kube/objects/label-selector.ts';
 import type { Node } from '../../kube/objects/node.ts';
-import type { Pod } from '../../kube/objects/pod.ts';
+import { type Pod, podIsReady } from '../../kube/objects/pod.ts';
 import type { Service } from '../../kube/objects/service.ts';
 import type { ReconcileQueue } from '../../kube/reconcile-queue.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, objectKey } from '../../kube/resource.ts';
@@ -22,11 +22,12 @@ const ZONE = 'topology.kubernetes.io/zone';
 const HEADLESS = 'service.kubernetes.io/headless';
 
 /**
- * Milliseconds in which the pods of one service change its slices once, as kube-controller-manager's
+ * Milliseconds in which the pods of one service change its slices at most once, as kube-controller-manager's
  * --endpointslice-updates-batch-period: a service that starts has a change for each of its pods, and every node takes some
- * milliseconds to follow it, which on one machine add up.
+ * milliseconds to follow it, which on one machine add up. Slices wait for more pods to come up, but not for what a ready
+ * pod goes through: its endpoint must not be used any more.
  */
-const BATCH_PERIOD = { least: 100, eachNode: 60 } as const;
+const BATCH_PERIOD = { least: 100, eachNode: 20 } as const;
 
 /** Keeps the EndpointSlices and the Endpoints of every service with a selector; those of others are their makers'. */
 export function startEndpointSliceController(context: ControllerContext): ReconcileQueue {
@@ -43,8 +44,9 @@ export function startEndpointSliceController(context: ControllerContext): Reconc
   });
   view.pods.subscribe((_, old, current) => {
     if (old !== undefined && current !== undefined && endpointTraits(old) === endpointTraits(current)) return;
+    const isUrgent = old !== undefined && podIsReady(old);
     for (const pod of [old, current])
-      for (const service of pod === undefined ? [] : servicesOf(context, pod)) pace.add(objectKey(service));
+      for (const service of pod === undefined ? [] : servicesOf(context, pod)) pace.add(objectKey(service), isUrgent);
   });
   view.nodes.subscribe((_, old, current) => {
     if (zoneOf(old) !== zoneOf(current)) addAll();
