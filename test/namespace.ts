@@ -57,6 +57,27 @@ export async function eventually(what: string, isSo: () => boolean, seconds = 60
   }
 }
 
+/**
+ * Waits until the kernel has done all that it does by itself, in its own time, after links were set up and addresses
+ * given: links that carry packets have their multicast routes, and addresses are found to be nobody else's and led to.
+ */
+export function settled(namespace: NetworkNamespace): Promise<void> {
+  return eventually('the kernel has finished what it does by itself', () => {
+    const routes = jsonIn(namespace, 'ip', '-6', '-j', 'route', 'show', 'table', 'local');
+    const isRouted = (destination: unknown, device: unknown) =>
+      routes.some(({ dst, dev }) => dst === destination && dev === device);
+    return jsonIn(namespace, 'ip', '-j', 'address', 'show').every(({ ifname, flags, addr_info }) => {
+      const has = (flag: string) => (flags as readonly string[]).includes(flag);
+      const carries = has('UP') && has('LOWER_UP') && !has('LOOPBACK');
+      const addresses = (addr_info as readonly Row[]).filter(({ family }) => family === 'inet6');
+      return (
+        (!carries || isRouted('ff00::/8', ifname)) &&
+        addresses.every(({ local, tentative }) => tentative !== true && isRouted(local, ifname))
+      );
+    });
+  });
+}
+
 /** What `ip -j` or `bridge -j` prints, decoded. */
 export function jsonIn(namespace: NetworkNamespace, command: string, ...options: string[]): readonly Row[] {
   const text = runIn(namespace, command, ...options);

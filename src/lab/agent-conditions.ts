@@ -18,6 +18,6 @@ export async function readAgentConditions(host: LabHost, signal: AbortSignal): P
     signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
   };
   const request = httpModule.get(options, (response) => text(response).then(resolve, reject));
-  request.once('error', reject);
+  request.on('error', reject);
   return parseConditions(await promise);
 }

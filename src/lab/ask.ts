@@ -11,7 +11,7 @@ import type { SocketNamespace } from '../probe/probe-server.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../probe/socket/socket-calls.ts';
 
 /** Milliseconds for an answer. */
-const PATIENCE = 3_000;
+const PATIENCE = 10_000;
 
 const end = v.object({
   address: parsedText((given: string) => parseAddress(given.replace(/^::ffff:/, ''))),
@@ -62,6 +62,7 @@ export async function ask(
       headers: { accept: 'application/json', connection: 'close' },
       signal: either,
     });
+    request.on('error', () => undefined); // an error of a request that nobody listens to ends the process
     const [response] = (await once(request, 'response')) as [NodeJS.ReadableStream];
     return { kind: 'answered', sentFrom, body: await text(response) };
   } catch (error) {

@@ -79,6 +79,26 @@ describe('the control socket', () => {
     await left.promise;
   });
 
+  it('outlives a client that goes away in the midst of what it is told', async (t) => {
+    const left = Promise.withResolvers<void>();
+    const path = await serve(t, {
+      tell: ({ emit, signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            left.resolve();
+            resolve(null);
+          });
+          void emit('x'.repeat(10_000_000));
+        }),
+    });
+    const socket = net.connect(path);
+    await once(socket, 'data');
+    socket.write('{"id":1,"method":"tell"}\n');
+    await once(socket, 'data');
+    socket.destroy();
+    await left.promise;
+  });
+
   it('carries errors with their code and remedy', async (t) => {
     const error = { operation: 'find', code: 'not-found', message: 'no such host', remedy: 'look again' } as const;
     const socket = await serve(t, {

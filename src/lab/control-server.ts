@@ -69,8 +69,7 @@ export class ControlServer {
     this.#sockets.add(socket);
     const underway = new Map<number, Underway>();
     const send = async (message: ServerMessage): Promise<void> => {
-      if (socket.destroyed || socket.write(formatMessage(message))) return;
-      await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+      if (!socket.destroyed && !socket.write(formatMessage(message))) await drained(socket);
     };
     socket.on('error', () => undefined); // its close says all
     socket.once('close', () => {
@@ -128,6 +127,17 @@ export class ControlServer {
       return { id, error: encodeError(error) };
     }
   }
+}
+
+/** Resolves when a socket takes more, or nothing any more: a client that goes away is no error of whoever tells it something. */
+function drained(socket: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      socket.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    socket.on('drain', settle).on('close', settle);
+  });
 }
 
 function idInUse(id: number): FlatnetError {

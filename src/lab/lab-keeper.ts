@@ -69,11 +69,14 @@ export async function keepLab(options: KeepLabOptions): Promise<KeptLab> {
     closeSync(lock);
   });
   let said = false;
+  let up = false;
+  let asked = false;
   // What init wrote before it ended is the only explanation there is; the directory with it is about to go.
   const log = `${directory.logs}/lab.log`;
   child.once('error', (cause) => ready.reject(noUnshare(cause)));
-  child.once('exit', () => {
+  child.once('exit', (code) => {
     const output = readFileIfPresent(log) ?? '';
+    if (up && !asked && code !== 0) options.onWarning(`the lab ended by itself${lastWords(output)}`);
     ready.reject(said ? endedEarly(output) : explainIsolationFailure(output, privileged, readFileIfPresent));
   });
   child.on('message', (message: InitMessage) => {
@@ -89,6 +92,7 @@ export async function keepLab(options: KeepLabOptions): Promise<KeptLab> {
         options.onWarning(message.message);
         break;
       case 'ready':
+        up = true;
         ready.resolve(message.status);
         break;
       case 'failed':
@@ -99,12 +103,16 @@ export async function keepLab(options: KeepLabOptions): Promise<KeptLab> {
     }
   });
   ready.promise.catch(() => undefined); // whoever asks hears it
-  const kill = () => void child.kill('SIGKILL');
+  const kill = () => {
+    asked = true;
+    child.kill('SIGKILL');
+  };
   return {
     ready: ready.promise,
     ended,
     kill,
     stop() {
+      asked = true;
       send(child, { kind: 'stop' });
       const deadline = setTimeout(kill, STOP_DEADLINE);
       void ended.finally(() => clearTimeout(deadline));
@@ -198,10 +206,14 @@ function noUnshare(cause: unknown): FlatnetError {
 }
 
 function endedEarly(output: string): FlatnetError {
-  const tail = output.trim().split('\n').slice(-12).join('\n');
   return new FlatnetError({
     operation: 'start lab',
     code: 'io',
-    message: `the lab ended before it was ready${tail === '' ? '' : `; its last words:\n${tail}`}`,
+    message: `the lab ended before it was ready${lastWords(output)}`,
   });
+}
+
+function lastWords(output: string): string {
+  const tail = output.trim().split('\n').slice(-12).join('\n');
+  return tail === '' ? '' : `; its last words:\n${tail}`;
 }

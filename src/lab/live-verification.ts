@@ -19,6 +19,8 @@ export interface LiveVerificationOptions {
 
 /** Milliseconds within which agents follow what changes, and a little more. */
 const SETTLING = 1_200;
+/** Milliseconds for an answer when one looks again: a machine may be too busy to give it in the usual time. */
+const PATIENCE = 5_000;
 
 /**
  * Sends real packets between all pods and nodes of a lab, both protocols and families, and judges them by the three rules.
@@ -54,7 +56,8 @@ async function judgeLasting(
   for (let before = Number.POSITIVE_INFINITY; left.length > 0 && left.length < before; ) {
     before = left.length;
     await sleep(SETTLING, undefined, { signal });
-    left = await judgeSound(judge, probeMatrix({ participants, probes: left.map(({ probe }) => probe), signal }));
+    const probes = left.map(({ probe }) => probe);
+    left = await judgeSound(judge, probeMatrix({ participants, probes, timeout: PATIENCE, signal }));
   }
   for (const result of left) judge.add(result);
 }

@@ -159,8 +159,8 @@ const CULPRITS: readonly Culprit[] = [
     needs: ['iptables-legacy', 'iptables-nft'],
     plant({ b }) {
       runIn(b.namespace, 'iptables-nft', '-A', 'FORWARD', '-s', '10.244.0.0/16', '-j', 'ACCEPT');
-      runIn(b.namespace, 'iptables-legacy', '-A', 'FORWARD', '-s', '192.0.2.0/24', '-j', 'ACCEPT');
-      runIn(b.namespace, 'iptables-legacy', '-P', 'FORWARD', 'DROP');
+      runIn(b.namespace, 'iptables-legacy', '--wait', '-A', 'FORWARD', '-s', '192.0.2.0/24', '-j', 'ACCEPT');
+      runIn(b.namespace, 'iptables-legacy', '--wait', '-P', 'FORWARD', 'DROP');
     },
     cause: /^rules in legacy and nft iptables disagree: the legacy ones drop what the nft ones let pass$/,
     responsible: /^node\/b: table ip iptables-legacy\/filter, chain FORWARD: policy drop$/,

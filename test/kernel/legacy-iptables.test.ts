@@ -12,24 +12,26 @@ describe('legacy iptables', { skip: missing(Object.values(PROGRAMS)) }, () => {
     it(`tells of its policy for forwarded packets over IPv${family}, whatever rules stand before it`, (t) => {
       const namespace = newNamespace(t);
       const [program, address] = [PROGRAMS[family], family === 4 ? '192.0.2.1' : '2001:db8::1'];
+      // the lock of legacy iptables is one file for all namespaces
+      const run = (...rule: readonly string[]) => runIn(namespace, program, '--wait', ...rule);
       const policy = () => namespace.run(() => readLegacyForwardPolicy(family));
       assert.deepEqual(
         namespace.run(() => readLegacyTables(family)),
         [],
         'to look makes no table',
       );
-      runIn(namespace, program, '-P', 'FORWARD', 'DROP');
+      run('-P', 'FORWARD', 'DROP');
       assert.deepEqual(
         namespace.run(() => readLegacyTables(family)),
         ['filter'],
       );
       assert.equal(policy(), 'drop');
-      runIn(namespace, program, '-A', 'FORWARD', '-s', address, '-m', 'comment', '--comment', 'x', '-j', 'ACCEPT');
-      runIn(namespace, program, '-N', 'other');
-      runIn(namespace, program, '-A', 'INPUT', '-j', 'other');
+      run('-A', 'FORWARD', '-s', address, '-m', 'comment', '--comment', 'x', '-j', 'ACCEPT');
+      run('-N', 'other');
+      run('-A', 'INPUT', '-j', 'other');
       assert.equal(policy(), 'drop');
-      runIn(namespace, program, '-P', 'FORWARD', 'ACCEPT');
-      runIn(namespace, program, '-P', 'INPUT', 'DROP');
+      run('-P', 'FORWARD', 'ACCEPT');
+      run('-P', 'INPUT', 'DROP');
       assert.equal(policy(), 'accept');
     });
 });

@@ -26,7 +26,7 @@ import { canonicalTable } from '../../src/netfilter/canonical-table.ts';
 import { parseNftText } from '../../src/netfilter/nft-text/parse-ruleset.ts';
 import type { Ruleset, Table } from '../../src/netfilter/node.ts';
 import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
-import { configure, eventually, newNamespace, routeSocket, runIn } from '../namespace.ts';
+import { configure, eventually, newNamespace, routeSocket, runIn, settled } from '../namespace.ts';
 import { ASSORTED, BRIDGE, MASQUERADE, SERVICES } from './example-table.ts';
 import { NFT_MISSING } from './nft-program.ts';
 import { missing } from './planned-cluster.ts';
@@ -85,6 +85,7 @@ async function populated(t: TestContext): Promise<NetworkNamespace> {
   run('tc qdisc add dev eth0 clsact');
   run('tc filter add dev eth0 egress protocol ip prio 1 u32 match u32 0 0 flowid 1:1');
   await eventually('all links carry packets', () => !runIn(namespace, 'ip', 'link', 'show').includes('NO-CARRIER'));
+  await settled(namespace);
   return namespace;
 }
 
@@ -167,9 +168,8 @@ describe('a snapshot', { skip: MISSING }, () => {
     for (const program of ['iptables-legacy', 'iptables-nft', 'ip6tables-nft'])
       for (const line of lines) {
         const { status, stderr } = namespace.run(() =>
-          spawnSync(program, line.split(' '), {
+          spawnSync(program, ['--wait', ...line.split(' ')], {
             encoding: 'utf8',
-            env: { ...process.env, XTABLES_LOCKFILE: '/run/lock' },
           }),
         );
         assert.equal(status, 0, `${program} ${line}: ${stderr}`);

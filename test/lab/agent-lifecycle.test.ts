@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { NODES } from '../../src/kube/resource.ts';
-import { ClusterLab, soon } from './cluster-lab.ts';
+import { ClusterLab, NO_RESYNC } from './cluster-lab.ts';
 import { until } from './lab-fixture.ts';
 import { RunningCommand } from './running-command.ts';
 
@@ -22,7 +22,7 @@ async function talk(t: TestContext, lab: ClusterLab): Promise<RunningCommand> {
     to.addresses[0] ?? '',
     '8080',
   );
-  await soon('they talk', () => talker.output.includes('talking'));
+  await until('they talk', () => talker.output.includes('talking'));
   return talker;
 }
 
@@ -46,7 +46,7 @@ function assertServesCni(lab: ClusterLab, host: string, container: string): void
   const { ips = [] } = cni(lab, host, 'ADD', container);
   assert.equal(ips.length, 2);
   const [address = ''] = lab.podOn('node-2').addresses;
-  const seen = lab.sh(`node/${host}`, `ip netns exec ${container} curl -sS --max-time 5 http://${address}:8080/`);
+  const seen = lab.sh(`node/${host}`, `ip netns exec ${container} curl -sS --max-time 30 http://${address}:8080/`);
   assert.ok(seen.includes(`${ips[0]?.address.split('/')[0]}:`), seen);
   assert.deepEqual(cni(lab, host, 'DEL', container), {});
   lab.sh(`node/${host}`, `ip netns del ${container}`);
@@ -65,9 +65,10 @@ function assertAddressesAccounted(lab: ClusterLab, host: string): void {
 it('an agent of two hosts behind a router', async (t) => {
   const lab = await ClusterLab.start(t, { hosts: [{ name: 'node-1' }, { name: 'node-2', subnet: 'lan-2' }] });
   const on = (script: string) => lab.sh('node/node-1', script);
+  await lab.reconfigureAgent('node-1', NO_RESYNC);
   const [peer = ''] = lab.status.hosts.find(({ name }) => name === 'node-2')?.podPrefixes ?? [];
   const hasPath = () => on(`ip route show ${peer}`) !== '';
-  await soon('there is a path', hasPath);
+  await until('there is a path', hasPath);
 
   await t.test('is killed, and breaks no connection', async (t) => {
     const talker = await talk(t, lab);
@@ -86,11 +87,11 @@ it('an agent of two hosts behind a router', async (t) => {
       'node/node-1',
       ...['env', 'FLATNET_DEBUG=netlink', process.execPath, MAIN, 'agent', '--config', '/etc/flatnet/agent.yaml'],
     );
-    await soon('it waits', () => next.output.includes('waiting for the former agent to end'));
+    await until('it waits', () => next.output.includes('waiting for the former agent to end'));
     assert.match(next.output, /netlink/i);
     assert.equal(lab.agentPid('node-1'), former);
     on(`kill -TERM ${former}`);
-    await soon('the former has ended', () => !lab.succeeds('node/node-1', `kill -0 ${former}`));
+    await until('the former has ended', () => !lab.succeeds('node/node-1', `kill -0 ${former}`));
     await lab.untilReady('node-1');
     await next.stop();
     await lab.untilReady('node-1');
@@ -105,11 +106,11 @@ it('an agent of two hosts behind a router', async (t) => {
     );
     assertServesCni(lab, 'node-1', 'away-1');
     on(`ip route del ${peer}`);
-    await soon('the path is back', hasPath);
+    await until('the path is back', hasPath);
     await lab.restartAgent('node-1');
     assertServesCni(lab, 'node-1', 'away-2');
     on(`ip route del ${peer}`);
-    await soon('the path is back by what was remembered', hasPath);
+    await until('the path is back by what was remembered', hasPath);
     lab.assertVerified();
   });
 
@@ -129,7 +130,7 @@ it('an agent of two hosts behind a router', async (t) => {
     lab.sh('fabric', 'nft delete table inet away');
     await until('it knows the new node', () => on('ip route show 10.244.200.0/24') !== '');
     await lab.client.delete(NODES, metadata);
-    await soon('and that it has gone', () => on('ip route show 10.244.200.0/24') === '');
+    await until('and that it has gone', () => on('ip route show 10.244.200.0/24') === '');
   });
 
   await t.test('tells of its health, for its own host', () => {
@@ -179,7 +180,7 @@ it('an agent of two hosts behind a router', async (t) => {
     on('ip link add theirs type bridge; ip addr add 198.51.100.1/24 dev theirs; nft add table ip theirs');
     // without its configuration no other comes to stay
     on(`rm /etc/flatnet/agent.yaml; kill ${lab.agentPid('node-1')}`);
-    await soon('the agent has ended', () => !/owner/.test(on('nft list tables; nft list table ip flatnet')));
+    await until('the agent has ended', () => !/owner/.test(on('nft list tables; nft list table ip flatnet')));
     const text = on(flatnet);
     assert.match(text, /remove link flannel\.1/);
     assert.match(text, /remove table ip flatnet/);

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EVENTS, NODES } from '../../src/kube/resource.ts';
-import { ClusterLab, soon } from './cluster-lab.ts';
+import { ClusterLab, NO_RESYNC } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
 
 /** Everything of ours on a host, but for tables, in an order of its own. */
 const OURS = `{ ip route show table all proto 102; ip -6 route show table all proto 102; ip rule show; ip -6 rule show
   ip neigh show nud permanent; ip -6 neigh show nud permanent; ip -br addr show type vxlan; bridge fdb show | grep dst
   nft list tables; } | sort`;
-
-/** For a host of which repairs must be told from the resynchronisation. */
-const NO_RESYNC = 'resyncInterval: 3600';
 
 const BREAKAGES: readonly (readonly [string, string])[] = [
   ['a route to a peer', 'ip route del $(ip route show proto 102 via 192.168.1.12 | cut -d" " -f1)'],
@@ -46,28 +44,28 @@ it('an agent', async (t) => {
     [...second.podPrefixes, ...third.podPrefixes].every(
       (prefix) => on(`ip ${prefix.includes(':') ? '-6' : '-4'} route show ${prefix}`) !== '',
     );
-  await soon('the paths to both peers are there', hasAllPaths);
+  await until('the paths to both peers are there', hasAllPaths);
   on(FOREIGN);
   const [before, foreign] = [on(OURS), on(FOREIGN_STATE)];
 
   for (const [what, breakage] of BREAKAGES)
     await t.test(`brings back ${what} at once`, async () => {
       on(breakage);
-      await soon('all is as it was', () => on(OURS) === before);
+      await until('all is as it was', () => on(OURS) === before);
     });
 
   await t.test('brings all back after the uplink was down, as far as it is its own', async () => {
     on(`ip link set eth0 down; ip link set eth0 up
       ip route replace default via 192.168.1.1; ip addr replace fd00:192:168:1::11/64 dev eth0 nodad
       ip -6 route replace default via fd00:192:168:1::1`);
-    await soon('all is as it was', () => on(OURS) === before);
+    await until('all is as it was', () => on(OURS) === before);
     lab.assertVerified();
   });
 
   await t.test('removes what bears its mark and does not belong', async () => {
     on(`ip route add 10.244.199.0/24 via 192.168.1.12 proto 102; ip -6 route add fd00:10:244:99::/64 via fd00:192:168:1::12 proto 102
       ip rule add from 10.99.0.0/16 lookup 99 proto 102; ip link add stale type bridge; ip link set stale alias flatnet:pod`);
-    await soon('it is gone', () => on(OURS) === before && !lab.succeeds('node/node-1', 'ip link show stale'));
+    await until('it is gone', () => on(OURS) === before && !lab.succeeds('node/node-1', 'ip link show stale'));
   });
 
   await t.test("keeps its tables while others flush theirs, and can't be robbed of them", () => {
@@ -83,14 +81,15 @@ it('an agent', async (t) => {
 
   await t.test('brings back tables that were deleted while no agent ran', async () => {
     const deleted = '{ nft delete table ip flatnet; nft delete table ip flatnet-services; } 2>/dev/null';
-    on(
-      `kill -9 ${lab.agentPid('node-1')}; i=0; until ${deleted}; do i=$((i+1)); test $i -lt 99; done; ip route flush proto 102`,
-    );
-    await soon('all is as it was', () => on(OURS) === before);
+    // without its configuration no other comes meanwhile
+    on(`mv /etc/flatnet/agent.yaml /etc/flatnet/held.yaml; kill -9 ${lab.agentPid('node-1')}`);
+    await until('they are deleted', () => lab.succeeds('node/node-1', deleted));
+    on('ip route flush proto 102; mv /etc/flatnet/held.yaml /etc/flatnet/agent.yaml');
+    await until('all is as it was', () => on(OURS) === before);
     await lab.untilReady('node-1');
     const [api] = lab.now().services.find(({ name }) => name === 'kubernetes')?.addresses ?? [];
-    await soon('services are led to', () =>
-      lab.succeeds('node/node-1', `curl -sk --max-time 2 https://${api}/healthz`),
+    await until('services are led to', () =>
+      lab.succeeds('node/node-1', `curl -sk --max-time 30 https://${api}/healthz`),
     );
   });
 
@@ -116,13 +115,13 @@ it('an agent', async (t) => {
       spec: { podCIDR: prefix, podCIDRs: [prefix] },
     });
     await lab.client.patch(NODES, { name }, status('192.168.2.77'), { subresource: 'status' });
-    await soon('it is reached', reached('192.168.2.77'));
+    await until('it is reached', reached('192.168.2.77'));
     await lab.client.patch(NODES, { name }, { metadata: { annotations: flannel('192.168.2.78') } });
     await lab.client.patch(NODES, { name }, status('192.168.2.78'), { subresource: 'status' });
-    await soon('it is reached where it has moved to', reached('192.168.2.78'));
+    await until('it is reached where it has moved to', reached('192.168.2.78'));
     assert.doesNotMatch(on('bridge fdb show dev flannel.1'), /192\.168\.2\.77/);
     await lab.client.delete(NODES, { name });
-    await soon('nothing of it is left', () => on(OURS) === before);
+    await until('nothing of it is left', () => on(OURS) === before);
     assert.doesNotMatch(on('nft list set ip flatnet masquerade-exempt'), /192\.168\.2\.78/);
   });
 });
@@ -165,9 +164,9 @@ it('a FORWARD policy of DROP', async (t) => {
     await t.test(`of ${what} is named in /readyz, an Event and verify`, { skip }, async () => {
       on(drop);
       const warned = () => lab.readyz('node-2').includes(`${named} drops what pods send and receive`);
-      await soon('/readyz names it', warned);
+      await until('/readyz names it', warned);
       assert.match(lab.readyz('node-2'), /\[!\]forwarding warning: .*\nreadyz|\[!\]forwarding warning/);
-      await soon('an Event names it', async () => {
+      await until('an Event names it', async () => {
         const { items } = await lab.client.list(EVENTS);
         return items.some(({ reason, message }) => reason === 'ForwardDropped' && message?.includes(named) === true);
       });
@@ -183,14 +182,14 @@ it('a FORWARD policy of DROP', async (t) => {
 
       if (insertable) {
         await lab.reconfigureAgent('node-2', 'allowForward: insert');
-        await soon('one marked rule lets pods pass', () => on('nft list ruleset').includes('flatnet: forward pods'));
+        await until('one marked rule lets pods pass', () => on('nft list ruleset').includes('flatnet: forward pods'));
         lab.assertVerified();
         on(`sed -i /allowForward/d /etc/flatnet/agent.yaml`);
         await lab.restartAgent('node-2');
-        await soon('it is taken out again', () => !/flatnet: forward pods|FLATNET/.test(on('nft list ruleset')));
+        await until('it is taken out again', () => !/flatnet: forward pods|FLATNET/.test(on('nft list ruleset')));
       }
       on(undo);
-      await soon('/readyz is content', () => /\[\+\]forwarding ok/.test(lab.readyz('node-2')));
+      await until('/readyz is content', () => /\[\+\]forwarding ok/.test(lab.readyz('node-2')));
       lab.assertVerified();
     });
   }

@@ -33,7 +33,7 @@ function assertMasqueraded(lab: ClusterLab): void {
   const { namespace, name, node } = lab.podOn('node-1');
   const [address] = lab.status.hosts.find((host) => host.name === node)?.addresses ?? [];
   assert.equal(
-    lab.sh(`${namespace}/${name}`, `curl -sS --max-time 5 http://${INTERNET}/`),
+    lab.sh(`${namespace}/${name}`, `curl -sS --max-time 30 http://${INTERNET}/`),
     `This is ${INTERNET}, outside the cluster. You are ${address}.\n`,
   );
 }
@@ -65,7 +65,7 @@ describe('a cluster of two hosts', () => {
       const isSeenAs = (address: string) => () =>
         lab.succeeds(
           `${namespace}/${name}`,
-          `curl -s --max-time 2 http://${INTERNET}/ | grep -qF 'You are ${address}.'`,
+          `curl -s --max-time 30 http://${INTERNET}/ | grep -qF 'You are ${address}.'`,
         );
       // answers find their way back to the pod for the length of this test
       lab.sh('fabric', `ip route add ${addresses[0]} via 192.168.1.11`);
@@ -77,7 +77,7 @@ describe('a cluster of two hosts', () => {
       assert.ok(isSeenAs(addresses[0] ?? '')(), 'the last good configuration stays in force');
       lab.sh(`node/${node}`, 'rm /etc/flatnet/ip-masq-agent');
       await until('the internet sees the node', isSeenAs('192.168.1.11'));
-      assert.match(lab.readyz(node), /\[\+\]masquerade ok/);
+      await until('the agent is content', () => /\[\+\]masquerade ok/.test(lab.readyz(node)));
     });
   });
 

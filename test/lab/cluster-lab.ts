@@ -9,16 +9,11 @@ import type { LabStatus, PodStatus } from '../../src/lab/lab-status.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import { LabUser, type StartedLab, until } from './lab-fixture.ts';
 
-/** Milliseconds: many times what an agent takes to follow a change, and less than it takes to look at everything unasked. */
-const SOON = 15_000;
-
-/** Resolves when `condition` holds. @throws Error with `what` where it doesn't soon */
-export function soon(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  return until(what, condition, SOON);
-}
-
 /** Where the agent's configuration is on every host. */
 const AGENT_FILE = '/etc/flatnet/agent.yaml';
+
+/** Lines of an agent's configuration, where what it does at once must be told from what it does when it looks at everything. */
+export const NO_RESYNC = 'resyncInterval: 3600';
 
 /** A pod for each host, to stand in a lab file. */
 export const POD_ON_EACH_HOST = {

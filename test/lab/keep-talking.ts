@@ -1,13 +1,13 @@
 /**
  * Talks over one TCP connection to an echo server until standard input ends: prints "talking" at the first echo, then
- * exits 0. Exits 1 where the connection breaks or an echo stays away for some seconds.
+ * exits 0. Exits 1 where the connection breaks or an echo stays away for half a minute.
  *
  *     node keep-talking.ts ADDRESS PORT
  */
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const PATIENCE = 5_000;
+const PATIENCE = 30_000;
 const PAUSE = 10;
 
 const [host = '', port = ''] = process.argv.slice(2);

@@ -19,7 +19,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const MAIN = path.resolve(import.meta.dirname, '../../bin/flatnet');
 /** An ordinary user: nobody. */
 const NOBODY = 65534;
-const DEADLINE = 60_000;
+/** Milliseconds within which anything happens, however busy the machine. */
+const DEADLINE = 120_000;
 const POLL = 20;
 
 /** Resolves when `condition` holds. @param within milliseconds @throws Error with `what` after them */
@@ -146,6 +147,7 @@ export class StartedLab {
   /** Resolves when its nodes and pods are ready. @param within milliseconds */
   async ready(within = DEADLINE): Promise<void> {
     await until('the lab is ready', () => this.hasEnded || this.output.includes('Ctrl-C'), within);
+    if (this.hasEnded) throw new Error(`the lab has ended: ${this.output}`);
   }
 
   async end(): Promise<void> {

@@ -31,7 +31,7 @@ describe('the hosts of a lab', () => {
     lab.exec('node/node-1', 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 </dev/null & ip link add gone type dummy');
     assert.ok(lab.processWith(/sleep 1000/) > 0);
     assert.equal(lab.user.run(['lab', 'reboot', 'node-1']).status, 0);
-    assert.equal(lab.processWith(/sleep 1000/), 0);
+    await until('its processes have ended', () => lab.processWith(/sleep 1000/) === 0);
     assert.equal(lab.exec('node/node-1', 'sh', '-c', read).stdout, 'node-1 '.repeat(4));
     const links = lab.exec('node/node-1', 'ip', '-br', 'addr').stdout;
     assert.match(links, /eth0.*192\.168\.1\.11/);

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { formatYaml } from '../../src/error/yaml.ts';
 import { EVENTS, NODES } from '../../src/kube/resource.ts';
-import { ClusterLab, soon } from './cluster-lab.ts';
-import { LabUser } from './lab-fixture.ts';
+import { ClusterLab, NO_RESYNC } from './cluster-lab.ts';
+import { LabUser, until } from './lab-fixture.ts';
 
 const NETWORK = JSON.stringify({ cniVersion: '1.1.0', name: 'flatnet', type: 'flatnet' });
 
@@ -93,14 +93,15 @@ it('an agent that starts', async (t) => {
     cluster: { clusterPrefixes: ['172.17.0.0/16'] },
   });
   const on = (script: string) => lab.sh('node/node-2', script);
+  await lab.reconfigureAgent('node-2', NO_RESYNC);
   lab.assertVerified();
   for (const misfit of MISFITS)
     await t.test(`refuses ${misfit.what}, changes nothing, and says what to do`, async () => {
       on(`${misfit.break}; rm ${NETWORK_FILE}`);
-      const state = 'ip route show proto 102; ip -br link; ip rule; nft list tables';
+      const state = 'ip route show proto 102; ip -o link | cut -d: -f2; ip rule; nft list tables';
       lab.killAgent('node-2');
       const before = on(state);
-      await soon('it refuses', () => misfit.says.test(lab.readyz('node-2')));
+      await until('it refuses', () => misfit.says.test(lab.readyz('node-2')));
       const status = askCni(lab, 'node-2', 'CNI_COMMAND=STATUS');
       assert.ok(status.code === 50 || status.code === 51, JSON.stringify(status));
       assert.equal(on(state), before);
@@ -108,7 +109,7 @@ it('an agent that starts', async (t) => {
       on(misfit.mend);
       if (misfit.configured) lab.killAgent('node-2');
       await lab.untilReady('node-2');
-      await soon('runtimes are told', () => lab.succeeds('node/node-2', `test -s ${NETWORK_FILE}`));
+      await until('runtimes are told', () => lab.succeeds('node/node-2', `test -s ${NETWORK_FILE}`));
       lab.assertVerified();
     });
 
@@ -120,7 +121,7 @@ it('an agent that starts', async (t) => {
 
   await t.test('leaves running pods their network when a conflict comes later, and names it', async () => {
     on('ip link add docker0 type bridge; ip addr add 172.17.42.2/16 dev docker0');
-    await soon('it is named', () => /overlaps address 172\.17\.42\.2\/16 on docker0/.test(lab.readyz('node-2')));
+    await until('it is named', () => /overlaps address 172\.17\.42\.2\/16 on docker0/.test(lab.readyz('node-2')));
     lab.assertVerified();
     on('ip link del docker0');
     await lab.untilReady('node-2');
@@ -132,15 +133,15 @@ it('an agent that starts', async (t) => {
     await podCIDR('one', '172.17.200.0/24');
     await podCIDR('other', '172.17.200.0/25');
     const named = /172\.17\.200\.0\/24 of node one overlaps 172\.17\.200\.0\/25 of node other: neither is routed to/;
-    await soon('the agent names both', () => named.test(lab.readyz('node-2')));
-    await soon('the controller does so too', async () =>
+    await until('the agent names both', () => named.test(lab.readyz('node-2')));
+    await until('the controller does so too', async () =>
       (await lab.client.list(EVENTS)).items.some(
         ({ reason, message = '' }) =>
           reason === 'PrefixConflict' && /172\.17\.200\.0\/2[45] of (one|other)/.test(message),
       ),
     );
     for (const name of ['one', 'other']) await lab.client.delete(NODES, { name });
-    await soon('it is content', () => !named.test(lab.readyz('node-2')));
+    await until('it is content', () => !named.test(lab.readyz('node-2')));
   });
 });
 
@@ -158,7 +159,7 @@ it('a range that is too small', async (t) => {
     await lab.client.create(NODES, {
       metadata: { name: 'late', annotations: { 'flatnet.io/foreign-prefixes': '[]' } },
     });
-    await soon('an Event says so', async () =>
+    await until('an Event says so', async () =>
       (await lab.client.list(EVENTS)).items.some(
         ({ reason, message = '', involvedObject }) =>
           reason === 'PrefixesExhausted' && involvedObject.name === 'late' && message.includes('10.244.0.0/29'),

@@ -17,12 +17,16 @@ export class RunningCommand {
   /** Ends its input, and resolves to its exit code. */
   async finish(): Promise<number | null> {
     this.#child.stdin?.end();
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+    await this.#ended();
     return this.#child.exitCode;
   }
 
   async stop(): Promise<void> {
     this.#child.kill();
+    await this.#ended();
+  }
+
+  async #ended(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
   }
 }

@@ -19,7 +19,7 @@ const IP_MTU_DISCOVER = 10;
 const IP_PMTUDISC_DO = 2;
 /** Bytes of an IPv4 and a UDP header. */
 const HEADERS = 28;
-const SECONDS = 3n;
+const SECONDS = 10n;
 
 const [address = '', port = '', bytes = ''] = process.argv.slice(2);
 const libc = loadLibc();

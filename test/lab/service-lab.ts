@@ -72,10 +72,14 @@ export class ServiceLab {
     this.cluster = cluster;
   }
 
-  /** Asks over HTTP: the answer, or curl's exit code. */
-  ask(where: string, address: string, port = 80): Answer | number {
+  /**
+   * Asks over HTTP: the answer, or curl's exit code.
+   * @param patience seconds until one who doesn't even accept is taken for silent
+   */
+  ask(where: string, address: string, port = 80, patience = 10): Answer | number {
     const url = `http://${urlHost(address)}:${port}/`;
-    const options = ['-sS', '--max-time', '2', '-H', 'accept: application/json', url];
+    const limits = ['--connect-timeout', `${patience}`, '--max-time', '60'];
+    const options = ['-sS', ...limits, '-H', 'accept: application/json', url];
     const { status, stdout } = this.cluster.lab.exec(where, 'curl', ...options);
     if (status !== 0) return status ?? -1;
     const { pod, node, client } = JSON.parse(stdout);
@@ -84,14 +88,14 @@ export class ServiceLab {
 
   /** Sends a datagram and returns what comes back. */
   echo(where: string, address: string, port = 80): string {
-    const script = `exec 3<>/dev/udp/${address}/${port}; echo hello >&3; timeout 2 head -n 1 <&3`;
+    const script = `exec 3<>/dev/udp/${address}/${port}; echo hello >&3; timeout 20 head -n 1 <&3`;
     return this.cluster.lab.exec(where, 'bash', '-c', script).stdout;
   }
 
   /** The nodes of all that answer when they are asked many times. */
   answerers(where: string, address: string, port = 80, times = 20): ReadonlySet<string> {
     const url = `http://${urlHost(address)}:${port}/`;
-    const ask = `curl -s --max-time 2 -H 'accept: application/json' ${url}; echo`;
+    const ask = `curl -s --connect-timeout 10 --max-time 60 -H 'accept: application/json' ${url}; echo`;
     const { stdout } = this.cluster.lab.exec(where, 'sh', '-c', `for i in $(seq ${times}); do ${ask}; done`);
     const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
     return new Set(lines.map((line) => JSON.parse(line).node));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it } from 'node:test';
 import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../src/kube/resource.ts';
-import { ClusterLab, POD_ON_EACH_HOST, soon } from './cluster-lab.ts';
+import { ClusterLab, POD_ON_EACH_HOST } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
 import { RunningCommand } from './running-command.ts';
 import { application, ServiceLab } from './service-lab.ts';
 
@@ -58,7 +59,7 @@ it('the endpoints of services in a lab', async (t) => {
       await lab.patch('near', { spec: { trafficDistribution } });
       const assertAnswered = async (where: string, at: string, nodes: readonly string[], port?: number) => {
         const what = `${trafficDistribution}: ${where} is answered by ${nodes.join(' and ')}`;
-        await soon(what, () => [...lab.answerers(where, at, port)].sort().join() === nodes.join());
+        await until(what, () => [...lab.answerers(where, at, port)].sort().join() === nodes.join());
       };
       await assertAnswered(podOn('node-1'), four, east);
       await assertAnswered('node/node-3', six, west);
@@ -70,7 +71,7 @@ it('the endpoints of services in a lab', async (t) => {
     const [deployment, service] = UNREADY;
     if (deployment !== undefined) await cluster.client.create(DEPLOYMENTS, deployment);
     if (service !== undefined) await cluster.client.create(SERVICES, service);
-    await soon('the pod runs', () =>
+    await until('the pod runs', () =>
       cluster.now().pods.some(({ name, addresses }) => name.startsWith('unready-') && addresses.length > 0),
     );
     const slices = async () => {
@@ -79,12 +80,12 @@ it('the endpoints of services in a lab', async (t) => {
         metadata.labels?.['kubernetes.io/service-name'] === 'unready' ? (endpoints ?? []) : [],
       );
     };
-    await soon('it is an endpoint', async () => (await slices()).length === 2);
+    await until('it is an endpoint', async () => (await slices()).length === 2);
     const [four = '', six = ''] = lab.addresses('unready');
     const REFUSED = 7;
-    for (const at of [four, six]) await soon('it is refused', () => lab.ask(podOn('node-1'), at) === REFUSED);
+    for (const at of [four, six]) await until('it is refused', () => lab.ask(podOn('node-1'), at) === REFUSED);
     await lab.patch('unready', { spec: { publishNotReadyAddresses: true } });
-    for (const at of [four, six]) await soon('it answers', () => typeof lab.ask(podOn('node-1'), at) !== 'number');
+    for (const at of [four, six]) await until('it answers', () => typeof lab.ask(podOn('node-1'), at) !== 'number');
     assert.equal(lab.echo(podOn('node-2'), four), 'hello\n');
   });
 
@@ -92,40 +93,40 @@ it('the endpoints of services in a lab', async (t) => {
     const [at = ''] = lab.addresses('slow');
     const first = lab.podOf('slow');
     await lab.scale('slow', 1);
-    await soon('one is left', () => cluster.now().pods.filter(({ name }) => name.startsWith('slow-')).length === 1);
+    await until('one is left', () => cluster.now().pods.filter(({ name }) => name.startsWith('slow-')).length === 1);
     const left = lab.podOf('slow');
     assert.ok(left.name === first.name || left.node !== '');
     cluster.sh(`default/${left.name}`, `touch ${HOLD}`);
-    await soon('the other one is no endpoint', () => answerer(lab, podOn('node-1'), at) === left.name);
+    await until('the other one is no endpoint', () => answerer(lab, podOn('node-1'), at) === left.name);
     const talker = new RunningCommand(t, cluster, podOn('node-1'), process.execPath, TALKER, at, '80');
-    await soon('they talk', () => talker.output.includes('talking'));
+    await until('they talk', () => talker.output.includes('talking'));
     await cluster.client.delete(PODS, { namespace: 'default', name: left.name });
-    await soon('another one answers', () => ![left.name, ''].includes(answerer(lab, podOn('node-1'), at)));
+    await until('another one answers', () => ![left.name, ''].includes(answerer(lab, podOn('node-1'), at)));
     for (let count = 0; count < 5; count++) assert.notEqual(answerer(lab, podOn('node-1'), at), left.name);
     assert.equal(talker.output.trim(), 'talking', 'the connection is there still');
     cluster.sh(`default/${left.name}`, `rm ${HOLD}`);
-    await soon('it ends with the pod', () => /closed|ECONNRESET|no echo/.test(talker.output));
+    await until('it ends with the pod', () => /closed|ECONNRESET|no echo/.test(talker.output));
   });
 
   await t.test('are led to rightly while agents are killed in the midst of changes', async (context) => {
     const [at = ''] = lab.addresses('near');
     const loop = `n=0; while [ ! -e /tmp/stop ]; do
-      curl -s --max-time 5 -o /dev/null http://${at}/ || echo "connection $n: $?"; n=$((n+1)); done; echo "made $n"`;
+      curl -s --max-time 60 -o /dev/null http://${at}/ || echo "connection $n: $?"; n=$((n+1)); done; echo "made $n"`;
     const from = podOn('node-1');
     const client = new RunningCommand(context, cluster, from, 'sh', '-c', loop);
     for (let kill = 0; kill < KILLS; kill++) {
       const names = Array.from({ length: SERVICES_MADE }, (_, index) => `made-${kill}-${index}`);
       const made = Promise.all(names.map((name) => cluster.client.create(SERVICES, numbered(name))));
-      await Promise.race([made, soon('some are there', () => fronts(cluster, 'node-1').length > 2 * ALL.length)]);
+      await Promise.race([made, until('some are there', () => fronts(cluster, 'node-1').length > 2 * ALL.length)]);
       cluster.killAgent('node-1');
       await made;
       await cluster.untilReady('node-1');
     }
     const everywhere = () => fronts(cluster, 'node-2').join() === fronts(cluster, 'node-1').join();
-    await soon('the tables say the same as those of a host whose agent lives', everywhere);
+    await until('the tables say the same as those of a host whose agent lives', everywhere);
     assert.ok(fronts(cluster, 'node-1').length >= KILLS * SERVICES_MADE);
     cluster.sh(from, 'touch /tmp/stop');
-    await soon('the client stops', () => client.output.includes('made'));
+    await until('the client stops', () => client.output.includes('made'));
     assert.match(client.output, /^made \d+\n$/);
   });
 });

@@ -7,7 +7,8 @@ import { DEPLOYMENTS, ENDPOINT_SLICES, type KubeResource, NODES, PODS, SERVICES 
 import { parseIptablesSave } from '../../src/netfilter/iptables/parse-iptables-save.ts';
 import { planRestore, withOwner } from '../../src/render/iptables/restore-plan.ts';
 import { IPTABLES_MISSING } from '../kernel/iptables-program.ts';
-import { ClusterLab, soon } from './cluster-lab.ts';
+import { ClusterLab } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const LABELS = { app: 'web' };
@@ -55,28 +56,29 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
     assert.equal(addresses.length, 2);
     const answers = (where: string, address: string, port = 80) => {
       const host = address.includes(':') ? `[${address}]` : address;
-      return lab.succeeds(where, `curl -sS --max-time 3 http://${host}:${port}/ > /dev/null`);
+      return lab.succeeds(where, `curl -sS --max-time 20 http://${host}:${port}/ > /dev/null`);
     };
     const pod = () => {
       const { namespace, name } = lab.podOn('node-1');
       return `${namespace}/${name}`;
     };
-    const assertServed = () => {
+    // While an agent starts anew, its node may be unready, and its pods with it.
+    const untilServed = async () => {
       for (const address of addresses)
-        for (const where of [pod(), 'node/node-1']) assert.ok(answers(where, address), `${where} asks for ${address}`);
-      assert.ok(answers('node/node-1', '127.0.0.1', 30080), 'node port at 127.0.0.1');
-      assert.ok(answers('fabric', '192.168.1.11', 30080), 'node port from outside');
-      assert.ok(answers('fabric', '192.168.1.11', 18080), 'host port from outside');
+        for (const where of [pod(), 'node/node-1'])
+          await until(`${where} is answered by ${address}`, () => answers(where, address));
+      await until('node port at 127.0.0.1', () => answers('node/node-1', '127.0.0.1', 30080));
+      await until('node port from outside', () => answers('fabric', '192.168.1.11', 30080));
+      await until('host port from outside', () => answers('fabric', '192.168.1.11', 18080));
     };
 
     await t.test('in the place of our tables', async () => {
-      await soon('both families lead to the pods', () => addresses.every((address) => answers(pod(), address)));
-      assertServed();
+      await untilServed();
       await lab.reconfigureAgent('node-1', 'serviceMode: iptables');
-      await soon('the rules are there', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1', 6)));
+      await until('the rules are there', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1', 6)));
       assert.match(rules(lab, 'node-1'), /--comment "default\/web:http cluster IP"/);
-      await soon('our tables are gone', () => !/flatnet-services/.test(serviceTables(lab, 'node-1')));
-      assertServed();
+      await until('our tables are gone', () => !/flatnet-services/.test(serviceTables(lab, 'node-1')));
+      await untilServed();
     });
 
     await t.test('which are those that `flatnet plan` prints, from what the API and the agent know', async () => {
@@ -105,35 +107,36 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
     await t.test('with endpoints that come and go', async () => {
       const endpoints = () => rules(lab, 'node-1').match(/^-A KUBE-SEP-.* --to-destination \S+:8080$/gm)?.length ?? 0;
       // While the agent started anew, its node may have been unready, and its pods with it.
-      await soon('both are endpoints', () => endpoints() === 2);
+      await until('both are endpoints', () => endpoints() === 2);
       await lab.client.patch(DEPLOYMENTS, { namespace: 'default', name: 'web' }, { spec: { replicas: 1 } });
-      await soon('an endpoint less', () => endpoints() === 1);
+      await until('an endpoint less', () => endpoints() === 1);
       await lab.client.patch(DEPLOYMENTS, { namespace: 'default', name: 'web' }, { spec: { replicas: 2 } });
-      await soon('and one more', () => endpoints() === 2);
+      await until('and one more', () => endpoints() === 2);
     });
 
     await t.test("repaired after somebody else's flush", async () => {
       lab.sh('node/node-1', 'iptables -t nat -F; iptables -t nat -X');
-      await soon('the rules are back', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1')));
-      assertServed();
+      await until('the rules are back', () => /-j KUBE-SVC-/.test(rules(lab, 'node-1')));
+      await untilServed();
     });
 
     await t.test('and back', async () => {
       lab.sh('node/node-1', "sed -i 's/^serviceMode: .*/serviceMode: nft/' /etc/flatnet/agent.yaml");
       await lab.restartAgent('node-1');
-      await soon('our tables are there', () => /flatnet-services/.test(serviceTables(lab, 'node-1')));
-      assert.doesNotMatch(rules(lab, 'node-1') + rules(lab, 'node-1', 6), /KUBE-(SVC|SERVICES|SEP)|FLATNET/);
-      assertServed();
+      await until('our tables are there', () => /flatnet-services/.test(serviceTables(lab, 'node-1')));
+      const both = () => rules(lab, 'node-1') + rules(lab, 'node-1', 6);
+      await until('no rule of ours is left', () => !/KUBE-(SVC|SERVICES|SEP)|FLATNET/.test(both()));
+      await untilServed();
     });
 
     await t.test("and leaves a kube-proxy's rules alone, and says so", async () => {
       lab.sh('node/node-2', 'iptables -t nat -N KUBE-SERVICES');
       lab.sh('node/node-2', "echo 'serviceMode: iptables' >> /etc/flatnet/agent.yaml");
       lab.killAgent('node-2');
-      await soon('the agent refuses', () => /KUBE-SERVICES of iptables is another proxy's/.test(lab.readyz('node-2')));
+      await until('the agent refuses', () => /KUBE-SERVICES of iptables is another proxy's/.test(lab.readyz('node-2')));
       lab.sh('node/node-2', 'iptables -t nat -X KUBE-SERVICES');
       await lab.untilReady('node-2');
-      assert.match(rules(lab, 'node-2'), /-j KUBE-SVC-/);
+      await until('the rules are there', () => /-j KUBE-SVC-/.test(rules(lab, 'node-2')));
     });
 
     await t.test('and limits the bandwidth that pods were given', () => {
@@ -146,7 +149,7 @@ describe('an agent in mode iptables', { skip: IPTABLES_MISSING }, () => {
       lab.sh('node/node-2', 'mv /etc/flatnet/agent.yaml /etc/flatnet/gone.yaml');
       lab.killAgent('node-2');
       const cleanup = `${process.execPath} ${MAIN} cleanup --config /etc/flatnet/gone.yaml`;
-      await soon('the agent has ended', () => lab.succeeds('node/node-2', cleanup));
+      await until('the agent has ended', () => lab.succeeds('node/node-2', cleanup));
       assert.doesNotMatch(rules(lab, 'node-2') + rules(lab, 'node-2', 6), /KUBE-(SVC|SERVICES|SEP)|FLATNET/);
       assert.ok(!isOpen(), 'nothing guards loopback addresses any more');
     });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EVENTS } from '../../src/kube/resource.ts';
-import { ClusterLab, soon } from './cluster-lab.ts';
+import { ClusterLab, NO_RESYNC } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
 
 /** As Docker leaves a host: what is forwarded is dropped unless a rule of its own accepts it. */
 const DROP =
@@ -21,19 +22,19 @@ it('an agent that proves its plans', async (t) => {
   };
 
   await t.test('carries out a plan that breaks nothing', async () => {
-    await lab.reconfigureAgent('node-2', 'verifyPlans: enforce');
+    await lab.reconfigureAgent('node-2', `verifyPlans: enforce\n${NO_RESYNC}`);
     lab.assertVerified();
-    assert.equal(breaches(), '0');
+    await until('no breach is counted', () => breaches() === '0');
   });
 
   await t.test('refuses one that breaks a rule, leaves what is in force, and says why', async () => {
     const state = 'ip route show proto 102; ip rule; nft list tables | grep flatnet';
     const before = on(state);
     on(`${DROP}; ${NUDGE}`);
-    await soon('it refuses', () => /^\[-\]plan failed/m.test(lab.readyz('node-2')) && SAYS.test(lab.readyz('node-2')));
+    await until('it refuses', () => /^\[-\]plan failed/m.test(lab.readyz('node-2')) && SAYS.test(lab.readyz('node-2')));
     assert.equal(on(state), before);
-    assert.equal(breaches(), '1');
-    await soon('an Event says so', async () =>
+    await until('the breach is counted', () => breaches() === '1');
+    await until('an Event says so', async () =>
       (await lab.client.list(EVENTS)).items.some(
         ({ reason, message = '', involvedObject }) =>
           reason === 'RuleBroken' && involvedObject.name === 'node-2' && message.includes('breaks pod-to-pod'),
@@ -41,7 +42,7 @@ it('an agent that proves its plans', async (t) => {
     );
     on(MEND);
     await lab.untilReady('node-2');
-    assert.equal(breaches(), '0');
+    await until('no breach is counted', () => breaches() === '0');
     lab.assertVerified();
   });
 
@@ -49,8 +50,8 @@ it('an agent that proves its plans', async (t) => {
     on('sed -i "s/^verifyPlans: .*/verifyPlans: warn/" /etc/flatnet/agent.yaml');
     await lab.restartAgent('node-2');
     on(`${DROP}; ${NUDGE}`);
-    await soon('it warns', () => /^\[!\]plan warning/m.test(lab.readyz('node-2')) && SAYS.test(lab.readyz('node-2')));
+    await until('it warns', () => /^\[!\]plan warning/m.test(lab.readyz('node-2')) && SAYS.test(lab.readyz('node-2')));
     on(MEND);
-    await soon('it is content', () => /^\[\+\]plan ok/m.test(lab.readyz('node-2')));
+    await until('it is content', () => /^\[\+\]plan ok/m.test(lab.readyz('node-2')));
   });
 });
