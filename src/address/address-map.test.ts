@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { addressKey } from './address.ts';
 import { AddressMap } from './address-map.ts';
 import { arbitraryAddress } from './arbitrary.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryAddress, arbitraryPrefix } from './arbitrary.ts';
 import { type Prefix, parsePrefix, prefixContains, prefixesOverlap } from './prefix.ts';
 import { PrefixIndex } from './prefix-index.ts';

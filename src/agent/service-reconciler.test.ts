@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { parseClusterEndpointSlice } from '../cluster/cluster-endpoint-slice.ts';
 import { parseClusterNode } from '../cluster/cluster-node.ts';
 import { parseClusterService } from '../cluster/cluster-service.ts';

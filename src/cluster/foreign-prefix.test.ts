@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryPrefix } from '../address/arbitrary.ts';
 import { formatForeignPrefixes, parseForeignPrefixes } from './foreign-prefix.ts';
 

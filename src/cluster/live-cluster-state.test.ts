@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { EndpointSlice } from '../kube/objects/endpoint-slice.ts';
 import type { Node } from '../kube/objects/node.ts';
 import type { Service } from '../kube/objects/service.ts';

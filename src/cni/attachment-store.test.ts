@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryAddress } from '../address/arbitrary.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import { type AttachmentRecord, formatAttachmentRecord, parseAttachmentRecord } from './attachment-record.ts';

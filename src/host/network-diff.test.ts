@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { parseAddress } from '../address/address.ts';
 import { arbitraryOwnedNetwork } from './arbitrary.ts';
 import { INSERTED_CHAIN } from './insertion.ts';

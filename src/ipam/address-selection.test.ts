@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { formatAddress, parseAddress } from '../address/address.ts';
 import { arbitraryPrefix } from '../address/arbitrary.ts';
 import { lastAddress, parsePrefix, prefixContains } from '../address/prefix.ts';

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { formatAddress, parseAddress } from '../address/address.ts';
 import { parsePrefix } from '../address/prefix.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';

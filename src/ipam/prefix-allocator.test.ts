@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { formatPrefix, type Prefix, parsePrefix, prefixCovers, prefixesOverlap, subPrefix } from '../address/prefix.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { PrefixAllocator } from './prefix-allocator.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { JsonListReader } from './json-list-reader.ts';
 
 function read(text: string, cuts: readonly number[] = []): { items: unknown[]; rest: unknown } {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import { formatPublication, parsePublication } from './publication.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryAddress } from '../address/arbitrary.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import { literalBytes, maskLength, prefixMask, readLiteral } from './literal-bytes.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryTable } from './arbitrary.ts';
 import { canonicalTable } from './canonical-table.ts';
 import { changedTables } from './changed-tables.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { anySocketAddress } from '../../test/any-socket-address.ts';
 import { formatProbeReply, formatProbeRequest, parseProbeReply, parseProbeRequest } from './probe-message.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { BandwidthLimit } from '../cni/attachment.ts';
 import { BURST_STEP } from '../host/row-text.ts';
 import { attachment, plannedHost } from '../plan/arbitrary.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { parseAddress } from '../address/address.ts';
 import type { Attachment, Wiring } from '../cni/attachment.ts';
 import { formatNetwork } from '../host/change-text.ts';

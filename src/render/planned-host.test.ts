@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { type Address, addToAddress } from '../address/address.ts';
 import { formatPrefix, prefixContains } from '../address/prefix.ts';
 import { formatChange, formatRoute } from '../host/change-text.ts';

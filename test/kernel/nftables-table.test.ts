@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { arbitraryTable } from '../../src/netfilter/arbitrary.ts';
 import { canonicalTable } from '../../src/netfilter/canonical-table.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { arbitraryTable } from '../../src/netfilter/arbitrary.ts';
 import { canonicalTable } from '../../src/netfilter/canonical-table.ts';

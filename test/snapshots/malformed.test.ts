@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { isFlatnetError } from '../../src/error/flatnet-error.ts';
 import { formatCheckSums } from '../../src/host/dump/check-sum.ts';
 import type { DumpFile } from '../../src/host/dump/dump-file.ts';

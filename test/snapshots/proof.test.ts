@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryPackets } from '../../src/verify/proof/arbitrary.ts';
 import { proofScene, proveRules } from '../../src/verify/proof/prove-rules.ts';
 import { toldAsWalked } from '../../src/verify/proof/told-as-walked.ts';

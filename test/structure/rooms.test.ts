@@ -83,6 +83,15 @@ describe('rooms', () => {
     }
   });
 
+  it('lets tests draw from the seed that all share', () => {
+    for (const file of globSync('{src,test}/**/*.test.ts', { cwd: root }))
+      assert.doesNotMatch(
+        readFileSync(path.join(root, file), 'utf8'),
+        /^import .* from 'fast-check'/m,
+        `${file}: import #fast-check`,
+      );
+  });
+
   it('keeps files under 400 lines and process in the cli', () => {
     for (const file of files) {
       const text = readFileSync(path.join(root, file), 'utf8');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { describePath, fieldValues, removeAt } from './field-path.ts';
 import { formatFieldsV1, parseFieldsV1 } from './fields-v1.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { EndpointSlice, SliceEndpoint } from '../../kube/objects/endpoint-slice.ts';
 import { planEndpointSlices, SLICE_CAPACITY } from './plan-endpoint-slices.ts';
 import type { EndpointGroup } from './service-endpoints.ts';

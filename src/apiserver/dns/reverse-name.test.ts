@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { addressToBytes, formatAddress } from '../../address/address.ts';
 import { arbitraryAddress } from '../../address/arbitrary.ts';
 import { parseReverseName } from './reverse-name.ts';

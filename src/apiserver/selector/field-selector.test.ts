@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { findResource, storageDefinition } from '../resource/resource-table.ts';
 import { storedObject } from '../store/stored-object.ts';
 import { checkFieldTerms, formatFieldSelector, matchesFields, parseFieldSelector } from './field-selector.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { formatLabelSelector, type LabelRequirement, matchesLabels, parseLabelSelector } from './label-selector.ts';
 
 const word = fc.stringMatching(/^[a-z][a-z0-9.]{0,8}$/);

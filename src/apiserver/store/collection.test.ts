@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { storageDefinition } from '../resource/resource-table.ts';
 import { Collection } from './collection.ts';
 import { type StoredObject, storedObject } from './stored-object.ts';

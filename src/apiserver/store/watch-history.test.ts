@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { storageDefinition } from '../resource/resource-table.ts';
 import { storedObject } from './stored-object.ts';
 import { WatchHistory } from './watch-history.ts';

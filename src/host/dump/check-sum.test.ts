@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { checkSum, formatCheckSums, parseCheckSums } from './check-sum.ts';
 
 describe('checkSum', () => {

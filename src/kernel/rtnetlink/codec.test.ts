@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { Address } from '../../address/address.ts';
 import { FAMILY_BITS, type Family } from '../../address/family.ts';
 import { type Prefix, prefixOf } from '../../address/prefix.ts';

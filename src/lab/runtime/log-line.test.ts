@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { formatLogLine, type LogLine, parseLogLine, selectLines } from './log-line.ts';
 
 const anyLine: fc.Arbitrary<LogLine> = fc

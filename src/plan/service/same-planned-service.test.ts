@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { ClusterService, ServiceEndpoint } from '../../cluster/cluster-state.ts';
 import { arbitraryServiceEvent } from './arbitrary.ts';
 import { planService } from './plan-service.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { FAMILIES } from '../../address/family.ts';
 import { parsePrefix } from '../../address/prefix.ts';
 import { formatIptablesSave, formatRule } from '../../netfilter/iptables/format-iptables-save.ts';

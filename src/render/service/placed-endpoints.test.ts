@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { PoolEndpoint } from '../../plan/service/service-plan.ts';
 import { endpointKey, placeEndpoints } from './placed-endpoints.ts';
 

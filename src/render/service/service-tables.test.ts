@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { ClusterService, ServiceEndpoint } from '../../cluster/cluster-state.ts';
 import { canonicalTable } from '../../netfilter/canonical-table.ts';
 import { changedTables } from '../../netfilter/changed-tables.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { parseAddress } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';

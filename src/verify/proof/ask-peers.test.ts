@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import { arbitraryFaults, arbitraryPackets } from './arbitrary.ts';
 import { askPeers } from './ask-peers.ts';
 import { plannedCluster, withNft } from './planned-hosts.ts';

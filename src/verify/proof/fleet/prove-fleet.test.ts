@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '#fast-check';
 import type { ClusterPod, ClusterState } from '../../../cluster/cluster-state.ts';
 import type { HostState, NetworkState } from '../../../host/network-state.ts';
 import type { VerifyReport } from '../../report.ts';
