@@ -21,6 +21,8 @@ export type LinkKind =
       /** Name of the underlying device. */
       readonly device?: string;
       readonly learning: boolean;
+      /** Over IPv4, whether its packets must not be fragmented: all of them, or those whose content mustn't. Absent: none. */
+      readonly dontFragment?: 'set' | 'inherit';
     }
   /** Any other kind, by its name in the kernel: `dummy`, `wireguard`, `tun`, … */
   | { readonly kind: 'other'; readonly name: string };

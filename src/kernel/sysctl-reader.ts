@@ -5,6 +5,8 @@ import { readSysctl, sysctlDevices } from './sysctl.ts';
 const GENERAL_KEYS = [
   'net.ipv4.ip_forward',
   'net.ipv4.ip_nonlocal_bind',
+  'net.ipv4.ip_forward_use_pmtu',
+  'net.ipv4.ip_no_pmtu_disc',
   'net.ipv4.ip_local_port_range',
   'net.ipv4.fib_multipath_hash_policy',
   'net.ipv6.fib_multipath_hash_policy',

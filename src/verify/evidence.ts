@@ -9,6 +9,8 @@ export type BreachKind =
   | 'dropped'
   | 'rejected'
   | 'no-route'
+  /** Short packets arrive; one as long as the links of both ends take is lost, and the sender isn't told. */
+  | 'too-long'
   /** The receiver sees another sender. */
   | 'source-translated'
   /** The receiver is reached under another address. */
@@ -30,6 +32,6 @@ export interface Evidence {
   /** As it was sent. */
   readonly sent: Packet;
   readonly there: WalkOutcome;
-  /** The way of the answer, where the packet arrived. */
+  /** The way of the answer, where the packet arrived, or of the error that says that it is too long. */
   readonly back?: WalkOutcome;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
 import { verifyHosts } from '../../src/verify/verify-hosts.ts';
@@ -17,7 +18,7 @@ interface Culprit {
   readonly needs?: readonly string[];
   readonly plant: (network: SmallNetwork) => void;
   /** What really happens to a packet from pod to pod. */
-  readonly really?: 'lost' | 'translated' | 'well';
+  readonly really?: 'lost' | 'translated' | 'well' | 'well for short packets';
   readonly cause: RegExp;
   readonly responsible: RegExp;
   readonly remedy: RegExp;
@@ -170,11 +171,63 @@ const CULPRITS: readonly Culprit[] = [
     name: "a tunnel's MTU that forgets its headers",
     path: 'vxlan',
     really: 'well',
-    // the kernel refuses the tunnel a larger one, and lets the device under it shrink
-    plant: ({ a }) => configure(a.namespace, ['link set eth0 mtu 1400']),
-    cause: /^the MTU is too large for the overlay/,
-    responsible: /^node\/a: flannel\.1 has 1450, eth0 under it 1400$/,
+    plant: shrinkUplinks,
+    cause: /^the MTU is too large for the overlay: packets of full length are cut in two, or lost$/,
+    responsible: /^node\/a: flannel\.1 has 1450, eth0 under it 1400; node\/b/,
     remedy: /mtu 1350/,
+  },
+  {
+    name: "a tunnel's MTU that forgets its headers, where its packets must not be fragmented",
+    path: 'vxlan',
+    really: 'well for short packets',
+    plant(network) {
+      for (const { namespace } of [network.a, network.b])
+        configure(namespace, ['link set flannel.1 type vxlan id 1 df set']);
+      shrinkUplinks(network);
+    },
+    cause:
+      /^the MTU is too large for the overlay: what it sends is too long for its uplink, and must not be fragmented$/,
+    responsible: /^node\/a: flannel\.1 has 1450, eth0 under it 1400$/,
+    remedy: /^set the MTU of flannel\.1 on node\/a, and of its pods, to 1350$/,
+  },
+  {
+    name: "a tunnel's fragments that a rule drops",
+    path: 'vxlan',
+    really: 'well for short packets',
+    plant(network) {
+      shrinkUplinks(network);
+      loadRules(network.b.namespace, base('own', 'prerouting', 'ip frag-off & 0x1fff != 0 drop;'));
+    },
+    cause: /^the MTU is too large for the overlay: it sends fragments, and a rule drops these$/,
+    responsible: /^node\/b: table ip own, chain prerouting: ip frag-off & 0x1fff != 0 drop$/,
+    remedy: /^set the MTU of flannel\.1 on node\/a, and of its pods, to 1350$/,
+  },
+  {
+    name: "errors about a tunnel's MTU that a rule drops",
+    path: 'vxlan',
+    really: 'well for short packets',
+    plant: ({ a }) => loadRules(a.namespace, base('own', 'output', 'icmp type destination-unreachable drop;')),
+    cause: /^the MTU is too large for the overlay, and senders are not told$/,
+    responsible:
+      /^node\/a: flannel\.1 takes 1450 bytes, and not 1500; its ICMP error: dropped, node\/a: table ip own, chain output: icmp type destination-unreachable drop$/,
+    remedy: /^set the MTU of eth0 in pod\/default\/a, and of all like it, to 1450, or let ICMP errors pass$/,
+  },
+  {
+    name: "a host's end of a pair with a smaller MTU than the pod's",
+    really: 'well for short packets',
+    plant: ({ a }) => configure(a.namespace, ['link set veth0 mtu 1400']),
+    cause: /^a device has a smaller MTU than those that send to it: longer frames vanish$/,
+    responsible: /^node\/a: veth0 has 1400, and frames of 1500 bytes come to it$/,
+    remedy: /to 1500, or that of eth0 in pod\/default\/a, and of all like it, to 1400$/,
+  },
+  {
+    name: 'an uplink with a smaller MTU than its neighbours have',
+    path: 'vxlan',
+    really: 'well for short packets',
+    plant: ({ a }) => configure(a.namespace, ['link set eth0 mtu 1400']),
+    cause: /^the MTU is too large for the overlay: a device of the underlay takes no frames that long$/,
+    responsible: /^node\/a: eth0 has 1400, and frames of 1500 bytes come to it$/,
+    remedy: /or that of flannel\.1 on node\/b, and of its pods, to 1350$/,
   },
   {
     name: "a pod's pair that is down",
@@ -184,6 +237,19 @@ const CULPRITS: readonly Culprit[] = [
     remedy: /10\.244\.1\.2/,
   },
 ];
+
+/** The kernel refuses a tunnel an MTU that leaves its headers no room, and lets the devices under it shrink. */
+function shrinkUplinks({ a, b }: SmallNetwork): void {
+  for (const { namespace } of [a, b]) configure(namespace, ['link set eth0 mtu 1400']);
+}
+
+/** Whether packets of pod a's own MTU come to pod b and back, once either knows how long they may be. */
+function pingsAtLength({ a, b }: SmallNetwork): boolean {
+  const { status } = a.pod.run(() =>
+    spawnSync('busybox', ['ping', '-c', '3', '-i', '0.3', '-W', '1', '-s', '1472', b.podAddress]),
+  );
+  return status === 0;
+}
 
 /** Waits until packets of pod a come to pod b, and tells whether that is under another source. */
 async function isTranslated({ a, b }: SmallNetwork): Promise<boolean> {
@@ -208,6 +274,7 @@ describe('a small network with one thing wrong', { skip: MISSING }, () => {
       const network = await smallNetwork(t, path);
       const { verdict, notes } = verifyHosts(readSnapshot(collected(network)).hosts);
       assert.deepEqual([verdict, await isTranslated(network)], ['holds', false], path);
+      await eventually('long packets arrive', () => pingsAtLength(network));
       assert.deepEqual(
         notes?.map(({ what }) => what) ?? [],
         path === 'vxlan' ? [/^pods may send longer/.exec(notes?.[0]?.what ?? '')?.input] : [],
@@ -222,6 +289,8 @@ describe('a small network with one thing wrong', { skip: MISSING }, () => {
       if (really === 'translated') assert.ok(await isTranslated(network), 'the kernel translates');
       else if (really === 'lost') assert.ok(!pingsOnce(network.a.pod, network.b.podAddress), 'the kernel loses it');
       else await eventually('the kernel delivers it', () => pingsOnce(network.a.pod, network.b.podAddress));
+      if (really === 'well') await eventually('it delivers long ones', () => pingsAtLength(network));
+      if (really === 'well for short packets') assert.ok(!pingsAtLength(network), 'it loses long ones');
       const report = verifyHosts(readSnapshot(collected(network)).hosts);
       const told = [
         ...report.rules.flatMap((rule) => rule.violations),
@@ -231,7 +300,7 @@ describe('a small network with one thing wrong', { skip: MISSING }, () => {
         ({ cause, responsible = '', remedy = '' }) =>
           expected.cause.test(cause) && expected.responsible.test(responsible) && expected.remedy.test(remedy),
       );
-      if (really === 'lost') assert.equal(report.verdict, 'violated');
+      if (really !== 'well' && really !== 'translated') assert.equal(report.verdict, 'violated');
       assert.ok(
         found,
         told.map(({ cause, responsible, remedy }) => `${cause}\n  ${responsible}\n  ${remedy}`).join('\n'),

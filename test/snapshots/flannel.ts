@@ -16,6 +16,8 @@ export interface FlannelOptions {
    */
   readonly masquerade: 'flanneld' | 'ip-masq-agent';
   readonly hosts?: number;
+  /** What pods have, and their bridges; flannel gives them its tunnel's. */
+  readonly podMtu?: number;
   readonly clients?: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -26,12 +28,12 @@ export class FlannelCluster extends ClusterDump {
   /** Of each host, by its number. */
   readonly tables: readonly IptablesDump[];
 
-  constructor({ proxy, services = [], masquerade, clients, hosts: count = 2 }: FlannelOptions) {
+  constructor({ proxy, services = [], masquerade, clients, hosts: count = 2, podMtu = 1450 }: FlannelOptions) {
     const hosts = newHosts(count);
     super(hosts, services);
     this.tables = hosts.map((host) => {
       flannelTunnel(host, hosts);
-      bridgePods(host, 2, { bridge: 'cni0', mtu: 1450 });
+      bridgePods(host, 2, { bridge: 'cni0', mtu: podMtu });
       const tables = new IptablesDump(proxy === 'iptables-legacy' ? 'legacy' : 'nft');
       if (proxy === 'chains' || proxy === 'maps')
         host.root.text('nft.txt', kubeProxyTable(services, host.address, proxy, clients));

@@ -85,6 +85,24 @@ export const FLANNEL_FAULTS: readonly PlantedFault[] = [
     responsible: /^node\/node0: neighbour 10\.244\.1\.0 .*node\/node1 is 02:00:00:00:ff:77/,
   },
   {
+    name: 'pods have a larger MTU than the tunnel, and errors that say so are dropped',
+    cluster: changed(
+      () => new FlannelCluster({ proxy: 'iptables-nft', masquerade: 'ip-masq-agent', podMtu: 1500 }),
+      (cluster) => cluster.rulesOf(0).add('filter', 'OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP'),
+    ),
+    results: {},
+    cause: /^the MTU is too large for the overlay, and senders are not told$/,
+    responsible:
+      /^node\/node0: flannel\.1 takes 1450 bytes, and not 1500; its ICMP error: dropped, node\/node0: table ip filter, chain OUTPUT: -A OUTPUT -p icmp .*-j DROP$/,
+  },
+  {
+    name: "a bridge's port has a smaller MTU than the pod behind it",
+    cluster: changed(flannel, (cluster) => cluster.host(1).root.changeLink('veth1', { mtu: 1400 })),
+    results: {},
+    cause: /^a device has a smaller MTU than those that send to it: longer frames vanish$/,
+    responsible: /^node\/node1: veth1 has 1400, and frames of 1450 bytes come to it$/,
+  },
+  {
     name: 'rp_filter is strict where answers come by another device',
     cluster: changed(flannel, (cluster) => cluster.host(0).root.sysctl('net.ipv4.conf.eth0.rp_filter', '1')),
     results: { 'answer dropped': 2, dropped: 2 },

@@ -108,6 +108,7 @@ function vxlanOf(data: Readonly<Record<string, unknown>>): LinkKind {
     ...(local !== undefined && { local }),
     ...(typeof data.link === 'string' && { device: data.link }),
     learning: data.learning === undefined || isSet(data.learning),
+    ...((data.df === 'set' || data.df === 'inherit') && { dontFragment: data.df }),
   };
 }
 

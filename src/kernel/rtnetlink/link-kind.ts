@@ -15,6 +15,9 @@ export const IFLA_VXLAN_LOCAL = 4;
 export const IFLA_VXLAN_LEARNING = 7;
 export const IFLA_VXLAN_PORT = 15;
 export const IFLA_VXLAN_LOCAL6 = 17;
+const IFLA_VXLAN_DF = 29;
+/** `enum ifla_vxlan_df`, linux/if_link.h; 0 is unset. */
+const VXLAN_DF = ['unset', 'set', 'inherit'] as const;
 
 const IFLA_BR_VLAN_FILTERING = 7;
 
@@ -69,14 +72,21 @@ function decodeVxlan(data: AttributeReader): Pick<LinkInfo, 'kind' | 'deviceInde
   const vxlan = { vni: 0, port: 0, learning: true };
   let local: Address | undefined;
   let deviceIndex = 0;
+  let dontFragment: (typeof VXLAN_DF)[number] | undefined;
   while (data.next()) {
     if (data.type === IFLA_VXLAN_ID) vxlan.vni = data.u32();
     else if (data.type === IFLA_VXLAN_PORT) vxlan.port = data.be16();
     else if (data.type === IFLA_VXLAN_LEARNING) vxlan.learning = data.u8() !== 0;
     else if (data.type === IFLA_VXLAN_LINK) deviceIndex = data.u32();
     else if (data.type === IFLA_VXLAN_LOCAL || data.type === IFLA_VXLAN_LOCAL6) local = addressFromBytes(data.bytes());
+    else if (data.type === IFLA_VXLAN_DF) dontFragment = VXLAN_DF[data.u8()];
   }
-  const kind: LinkKind = { kind: 'vxlan', ...vxlan, ...(local !== undefined && { local }) };
+  const kind: LinkKind = {
+    kind: 'vxlan',
+    ...vxlan,
+    ...(local !== undefined && { local }),
+    ...(dontFragment !== undefined && dontFragment !== 'unset' && { dontFragment }),
+  };
   return deviceIndex === 0 ? { kind } : { kind, deviceIndex };
 }
 

@@ -277,9 +277,9 @@ describe('explainBreach', () => {
   it('names devices that take less than what is sent', () => {
     check(
       explain(exampleSnapshot(['', '']), { ...POD_TO_POD, length: 1600 }),
-      /^packets are longer than a device on their way takes$/,
+      /^the MTU is too large for a link on the way$/,
       /eth0 takes 1500 bytes, and not 1600$/,
-      /MTU of at most 1500/,
+      /^set the MTU of eth0 in pod\/default\/p00, and of all like it, to 1500$/,
     );
   });
 

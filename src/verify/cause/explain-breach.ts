@@ -20,6 +20,7 @@ import { tunnelEntry } from './tunnel-entry.ts';
 
 /** In their order: what lies deeper comes first, for what comes of it looks like something else. */
 const RECOGNISERS: readonly Recogniser[] = [
+  tooLong,
   hairpinOff,
   otherAddress,
   overlappingRanges,
@@ -31,7 +32,6 @@ const RECOGNISERS: readonly Recogniser[] = [
   sharedAddress,
   staleRoute,
   dropRule,
-  tooLong,
   tunnelEntry,
   routeLoop,
   routeEntry,
@@ -54,6 +54,7 @@ const KINDS: Readonly<Record<BreachKind, string>> = {
   dropped: 'packets are dropped',
   rejected: 'packets are rejected',
   'no-route': 'there is no route',
+  'too-long': 'long packets are lost, and short ones arrive',
   'source-translated': 'the receiver sees another sender',
   'destination-translated': 'the receiver is reached under another address',
   'answer-lost': 'answers are lost',

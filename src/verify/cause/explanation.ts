@@ -6,6 +6,8 @@ export interface Explanation {
   readonly cause: string;
   /** The rule, route, entry or setting that did it, with its host. */
   readonly responsible?: string;
+  /** Says in place of `responsible` which pairs break for one reason, where that names one device of many that are alike. */
+  readonly alike?: string;
   /** A concrete thing to do. */
   readonly remedy?: string;
 }

@@ -1,13 +1,8 @@
 import type { Ruleset, TableFamily } from '../../netfilter/node.ts';
-import {
-  type ChainEntry,
-  type DeviceHook,
-  type HookContext,
-  type HookOutcome,
-  type IpHook,
-  runBaseChain,
-} from './evaluate-hook.ts';
+import { type DeviceHook, type HookContext, type HookOutcome, type IpHook, runBaseChain } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
+import { pieceByPiece } from './fragments.ts';
+import type { ChainEntry } from './hook-entries.ts';
 
 const CHAINS = new WeakMap<Ruleset, readonly ChainEntry[]>();
 const BY_DEVICE = new WeakMap<Ruleset, Map<string, readonly ChainEntry[]>>();
@@ -40,12 +35,14 @@ export function evaluateDeviceHook(
   flight: Flight,
   context: HookContext,
 ): readonly HookOutcome[] {
-  let outcomes: readonly HookOutcome[] = [{ flight, probability: 1, verdict: { kind: 'accept' }, steps: [] }];
-  for (const chain of chains)
-    outcomes = outcomes.flatMap((outcome) =>
-      outcome.verdict.kind === 'accept' ? runBaseChain(chain, outcome, undefined, context) : [outcome],
-    );
-  return outcomes;
+  return pieceByPiece(flight, (piece) => {
+    let outcomes: readonly HookOutcome[] = [{ flight: piece, probability: 1, verdict: { kind: 'accept' }, steps: [] }];
+    for (const chain of chains)
+      outcomes = outcomes.flatMap((outcome) =>
+        outcome.verdict.kind === 'accept' ? runBaseChain(chain, outcome, undefined, context) : [outcome],
+      );
+    return outcomes;
+  });
 }
 
 function findChains(ruleset: Ruleset): readonly ChainEntry[] {

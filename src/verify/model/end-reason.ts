@@ -65,6 +65,14 @@ export type EndReason =
   /** The sender takes the tunnel device for another, by a neighbour entry of former times. */
   | { readonly kind: 'other-tunnel-mac'; readonly device: string; readonly mac?: Mac; readonly taken: Mac }
   | { readonly kind: 'too-long'; readonly length: number; readonly mtu: number; readonly device: string }
+  /** A bridge or a device takes no frame of such a length, and tells nobody; `maybe`: its driver might take it. */
+  | {
+      readonly kind: 'oversize-frame';
+      readonly length: number;
+      readonly mtu: number;
+      readonly device: string;
+      readonly maybe?: true;
+    }
   /** It leaves by a device behind which nothing is known. */
   | { readonly kind: 'out-of-sight'; readonly device: string; readonly nextHop: Address };
 

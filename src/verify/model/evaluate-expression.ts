@@ -3,8 +3,10 @@ import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
+import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
 import { translatedEnds } from './connection.ts';
 import type { EvaluationContext, Flight, KernelView } from './flight.ts';
+import { fragmentField, isLaterPiece, pieceLength } from './fragments.ts';
 import { aspectOf, observeLayout, observePoint, observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { hasPorts } from './packet.ts';
@@ -170,10 +172,16 @@ function optional(value: number | undefined): Value {
   return value === undefined ? ABSENT : BigInt(value);
 }
 
+function known(value: number | undefined): Value {
+  return value === undefined ? UNKNOWN : BigInt(value);
+}
+
 /** Of a header that the packet hasn't, the kernel reads what stands there instead, unless a match before it keeps it away. */
 function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationContext): Value {
   const { packet, frame } = flight;
   observeLayout(packet.protocol, field);
+  // `nft_payload_eval`: of a fragment other than the first nothing behind its IP header is read
+  if (isLaterPiece(packet) && PAYLOAD_FIELDS[field].base === 'transport') return ABSENT;
   switch (field) {
     case 'ip saddr':
       return addressValue(packet.source, 4);
@@ -192,9 +200,9 @@ function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationC
     case 'ip6 hoplimit':
       return packet.source.family === 6 ? BigInt(packet.hopLimit) : ABSENT;
     case 'ip length':
-      return packet.source.family === 4 ? BigInt(packet.length) : ABSENT;
+      return packet.source.family === 4 ? known(pieceLength(packet)) : ABSENT;
     case 'ip frag-off':
-      return packet.source.family === 4 ? (packet.dontFragment ? 0x4000n : 0n) : ABSENT;
+      return packet.source.family === 4 ? (fragmentField(packet) ?? UNKNOWN) : ABSENT;
     case 'th sport':
       if (hasPorts(packet.protocol)) return optional(packet.sourcePort);
       // where ports would be, ICMP has type and code, then a checksum
@@ -276,7 +284,7 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
       return frame === undefined ? 0n : UNKNOWN;
     case 'length':
       // of what is sent, with the frame's header
-      return frame === undefined || inputDevice !== undefined ? BigInt(packet.length) : UNKNOWN;
+      return frame === undefined || inputDevice !== undefined ? known(pieceLength(packet)) : UNKNOWN;
     case 'skuid':
     case 'cgroup':
       // a packet that was received has no socket

@@ -1,15 +1,5 @@
 import { sameAddress } from '../../address/address.ts';
-import type {
-  BaseChain,
-  Chain,
-  HookName,
-  NamedMap,
-  NamedSet,
-  RejectType,
-  Rule,
-  Ruleset,
-  Table,
-} from '../../netfilter/node.ts';
+import type { Chain, HookName, NamedMap, NamedSet, RejectType, Rule, Ruleset, Table } from '../../netfilter/node.ts';
 import {
   applyNat,
   type Connection,
@@ -21,9 +11,10 @@ import {
 } from './connection.ts';
 import { evaluateRule, type RuleOutcome, type RuleVerdict } from './evaluate-rule.ts';
 import type { EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
+import { pieceByPiece, reassembled } from './fragments.ts';
+import { type ChainEntry, entriesOf, type HookEntry, isBeforeDefrag } from './hook-entries.ts';
 import { sameTuple } from './packet.ts';
 import { rulesAbout } from './rules-about.ts';
-import { tracksConnections } from './tracks-connections.ts';
 import { both } from './value.ts';
 
 export type IpHook = Extract<HookName, 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'>;
@@ -54,86 +45,43 @@ export interface HookContext {
   readonly known: KnownConnections;
 }
 
-/** `linux/netfilter_ipv4.h`: NF_IP_PRI_CONNTRACK, NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC. */
-const CONNTRACK = -200;
-const NAT_PRIORITY = { destination: -100, source: 100 } as const;
-
-const NAT_ENDS: Readonly<Record<IpHook, NatEnd | undefined>> = {
-  prerouting: 'destination',
-  output: 'destination',
-  input: 'source',
-  postrouting: 'source',
-  forward: undefined,
-};
-
 /** Jumps nest this deep at most (NFT_JUMP_STACK_SIZE); more are a loop. */
 const DEEPEST_JUMP = 16;
 
-export interface ChainEntry {
-  readonly kind: 'chain';
-  readonly table: Table;
-  readonly chain: Chain;
-  readonly base: BaseChain;
-  readonly priority: number;
-}
-
-/** Something that runs at a hook. Chains of type nat run where nat does, in the order of their own priorities. */
-type HookEntry =
-  | ChainEntry
-  | { readonly kind: 'conntrack'; readonly priority: number }
-  | { readonly kind: 'nat'; readonly priority: number; readonly end: NatEnd; readonly chains: readonly ChainEntry[] };
-
 /** Runs a packet through all that is registered at a hook, in the order of priorities. */
 export function evaluateHook(hook: IpHook, flight: Flight, context: HookContext): readonly HookOutcome[] {
+  const { packet } = flight;
+  const entries = entriesOf(hook, context.ruleset, packet.source.family);
   const begin: HookOutcome = { flight, probability: 1, verdict: { kind: 'accept' }, steps: [] };
+  if (packet.pieces === undefined) return runEntries(hook, entries, begin, context);
+  const early = hook === 'prerouting' && entries.some(({ kind }) => kind === 'conntrack') ? isBeforeDefrag : () => true;
+  const seen = pieceByPiece(flight, (piece) =>
+    runEntries(hook, entries.filter(early), { ...begin, flight: piece }, context),
+  );
+  const rest = entries.filter((entry) => !early(entry));
+  if (rest.length === 0) return seen;
+  return seen.flatMap((outcome) =>
+    outcome.verdict.kind === 'accept' ? runEntries(hook, rest, withWhole(outcome), context) : [outcome],
+  );
+}
+
+function withWhole(outcome: HookOutcome): HookOutcome {
+  const { flight } = outcome;
+  return { ...outcome, flight: { ...flight, packet: reassembled(flight.packet) } };
+}
+
+function runEntries(
+  hook: IpHook,
+  entries: readonly HookEntry[],
+  begin: HookOutcome,
+  context: HookContext,
+): readonly HookOutcome[] {
   let outcomes: readonly HookOutcome[] = [begin];
-  for (const entry of entriesOf(hook, context.ruleset, flight.packet.source.family))
+  for (const entry of entries)
     outcomes = outcomes.flatMap((outcome) =>
       outcome.verdict.kind === 'accept' ? runEntry(hook, entry, outcome, context) : [outcome],
     );
   return outcomes;
-}
-
-const ENTRIES = new WeakMap<Ruleset, Map<string, readonly HookEntry[]>>();
-
-/** What is registered at a hook; found once for each ruleset, which may have a hundred thousand chains. */
-function entriesOf(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly HookEntry[] {
-  const known = ENTRIES.get(ruleset) ?? new Map<string, readonly HookEntry[]>();
-  ENTRIES.set(ruleset, known);
-  const key = `${hook} ${family}`;
-  const entries = known.get(key) ?? findEntries(hook, ruleset, family);
-  known.set(key, entries);
-  return entries;
-}
-
-function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly HookEntry[] {
-  const end = NAT_ENDS[hook];
-  const chains = ruleset.tables
-    .filter((table) => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
-    .filter(({ flags }) => !flags.includes('dormant'))
-    .flatMap((table) => table.chains.flatMap((chain): ChainEntry[] => entryOf(table, chain)));
-  // of one priority, what was registered last comes first
-  const here = chains.filter(({ base }) => base.hook === hook).reverse();
-  const nat = here.filter(({ base }) => base.type === 'nat').sort(byPriority);
-  const entries: HookEntry[] = here.filter(({ base }) => base.type !== 'nat');
-  if (tracksConnections(ruleset, family)) {
-    if (end !== undefined) {
-      const first = chains.findIndex(({ base }) => base.type === 'nat');
-      const later = chains.slice(Math.max(first, 0)).filter(({ base }) => base.hook === hook && base.type !== 'nat');
-      entries.splice(later.length, 0, { kind: 'nat', priority: NAT_PRIORITY[end], end, chains: nat });
-    }
-    if (hook === 'prerouting' || hook === 'output') entries.unshift({ kind: 'conntrack', priority: CONNTRACK });
-  }
-  return entries.sort(byPriority);
-}
-
-function entryOf(table: Table, chain: Chain): ChainEntry[] {
-  const { base } = chain;
-  return base === undefined ? [] : [{ kind: 'chain', table, chain, base, priority: base.priority }];
-}
-
-function byPriority(left: HookEntry, right: HookEntry): number {
-  return left.priority - right.priority;
 }
 
 function runEntry(hook: IpHook, entry: HookEntry, outcome: HookOutcome, context: HookContext): readonly HookOutcome[] {

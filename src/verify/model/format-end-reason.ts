@@ -69,6 +69,10 @@ export function formatEndReason(reason: EndReason): string {
       return `${reason.device} is not ${reason.taken}, which the sender takes it for`;
     case 'too-long':
       return `${reason.length} bytes are more than the ${reason.mtu} that ${reason.device} takes, and it must not be fragmented`;
+    case 'oversize-frame': {
+      const more = `a frame of ${reason.length} bytes, and the MTU of ${reason.device} is ${reason.mtu}`;
+      return reason.maybe ? `${more}: whether it takes more is not known` : `${more}: such frames vanish`;
+    }
     case 'out-of-sight':
       return `it leaves by ${reason.device} to ${formatAddress(reason.nextHop)}, of which nothing is known here`;
     default:

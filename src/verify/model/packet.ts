@@ -18,6 +18,8 @@ export interface Packet {
   readonly length: number;
   readonly hopLimit: number;
   readonly dontFragment: boolean;
+  /** Of packets that go in pieces: the bytes of the first one, with its header, and which of them rules are looking at. */
+  readonly pieces?: { readonly first: number; readonly looksAt: 'first' | 'later' };
   /** Of ICMP errors, the packet that they are about, as it was where it got no further. */
   readonly about?: Packet;
   /** What a tunnel's packet carries: for which device on the other side, by its MAC. */

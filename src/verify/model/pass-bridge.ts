@@ -66,7 +66,12 @@ export function passBridge(
     const passing: Flight = { ...arrived, outputDevice: name, bridge: name, nextHop: arrived.packet.destination };
     return hook('forward', passing, after, (passed, next) =>
       hook('postrouting', passed, next, (sent, last) =>
-        follow(receiver, sent.packet, sent.mark, withConnection(last, site, sent.tracking.connection)),
+        follow(
+          receiver,
+          inPiecesOf(packet, sent.packet),
+          sent.mark,
+          withConnection(last, site, sent.tracking.connection),
+        ),
       ),
     );
   };
@@ -137,4 +142,9 @@ function passOrRoute(
     const receiver = receiverOn(ports ?? [], site, bridge, content.hop.gateway ?? destination, packet);
     return 'kind' in receiver ? [ending(after, 'dropped', site, packet, receiver)] : pass(receiver, after);
   });
+}
+
+/** What came in pieces goes on in them, though conntrack has put it together in between (`br_nf_dev_queue_xmit`). */
+function inPiecesOf({ pieces }: Packet, sent: Packet): Packet {
+  return pieces === undefined ? sent : { ...sent, pieces };
 }

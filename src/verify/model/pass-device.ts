@@ -1,7 +1,8 @@
 import { INVALID } from './connection.ts';
 import { bridgeChains, deviceChains, evaluateDeviceHook } from './device-chains.ts';
-import type { ChainEntry, DeviceHook, IpHook, PacketHook } from './evaluate-hook.ts';
+import type { DeviceHook, IpHook, PacketHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
+import type { ChainEntry } from './hook-entries.ts';
 import type { Packet } from './packet.ts';
 import type { Port, Site, SiteMap } from './site.ts';
 import type { Outcomes } from './walk.ts';

@@ -6,6 +6,7 @@ import type { EndReason } from './end-reason.ts';
 import type { DeviceHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
 import { observePoint } from './observe-comparison.ts';
+import { oversizeFrame, oversizeFromFabric } from './oversize-frame.ts';
 import type { Packet } from './packet.ts';
 import { passBridge } from './pass-bridge.ts';
 import { type FramedPacket, passBridgeHook, passDevice, passLower } from './pass-device.ts';
@@ -75,6 +76,9 @@ function alongLink(walk: Walk, from: Port, to: Port, framed: FramedPacket, state
         (last, kept, next) => arrive(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
       );
     });
+  const refused = entry === undefined ? undefined : oversizeFrame(entry.device, framed.packet);
+  if (entry !== undefined && refused !== undefined)
+    return [ending(state, 'dropped', entry.site, framed.packet, refused)];
   return atPort('ingress', entry, entered, state, (packet, mark, inside) => {
     const bridge = entry === undefined ? undefined : bridgeOf(entry);
     if (bridge === undefined || entry === undefined) return pass(packet, mark, inside);
@@ -110,9 +114,12 @@ function outOfBridge(
   const devices = { ...input, outputDevice };
   const first = entry === undefined ? 'output' : 'forward';
   return passBridgeHook(first, bridge, framed, devices, state, (packet, mark, after) =>
-    passBridgeHook('postrouting', bridge, { packet, mark, frame }, { outputDevice }, after, (last, its, next) =>
-      passDevice('egress', exit, { packet: last, mark: its, frame }, next, follow),
-    ),
+    passBridgeHook('postrouting', bridge, { packet, mark, frame }, { outputDevice }, after, (last, its, next) => {
+      const refused = oversizeFrame(exit.device, last);
+      return refused === undefined
+        ? passDevice('egress', exit, { packet: last, mark: its, frame }, next, follow)
+        : [ending(next, 'dropped', exit.site, last, refused)];
+    }),
   );
 }
 
@@ -136,6 +143,8 @@ function arrive(walk: Walk, to: Port, framed: FramedPacket, state: WalkState): O
   const { site, device } = to;
   const { name, up } = device;
   if (!up) return [ending(state, 'dropped', site, framed.packet, { kind: 'device-down', device: name })];
+  const refused = device.kind.kind === 'veth' ? oversizeFrame(device, framed.packet) : undefined;
+  if (refused !== undefined) return [ending(state, 'dropped', site, framed.packet, refused)];
   const here = withStep(state, { kind: 'receive', site, device: name });
   return passDevice('ingress', to, framed, here, (packet, mark, after) =>
     walk.receive(site, name, packet, after, undefined, mark),
@@ -145,6 +154,8 @@ function arrive(walk: Walk, to: Port, framed: FramedPacket, state: WalkState): O
 /** In from outside of what is known. @param source the sender's MAC, where no router is between */
 function arriveFromFabric(walk: Walk, to: Port, packet: Packet, state: WalkState, source?: Mac): Outcomes {
   const { mac } = to.device;
+  const refused = oversizeFromFabric(to.device, packet);
+  if (refused?.maybe) return [ending(state, 'unknown', to.site, packet, refused)];
   const frame = { ...(source !== undefined && { source }), ...(mac !== undefined && { destination: mac }) };
   const framed: FramedPacket = { packet, mark: 0, frame };
   return passLower('ingress', walk.map, to, framed, state, (passed, mark, after) =>
@@ -223,12 +234,13 @@ function encapsulate(
   walk: Walk,
   site: Site,
   link: Link,
-  { vni, port, local }: VxlanKind,
+  kind: VxlanKind,
   nextHop: Address,
   { packet, mark }: Pick<Flight, 'packet' | 'mark'>,
   state: WalkState,
 ): Outcomes {
   const { name: device } = link;
+  const { vni, port, local } = kind;
   const dropped = (reason: EndReason) => [ending(state, 'dropped', site, packet, reason)];
   observePoint('address', nextHop.value);
   if (depthOf(packet) >= MOST_TUNNELS) return dropped({ kind: 'loop' });
@@ -246,10 +258,15 @@ function encapsulate(
     destinationPort: port,
     length: packet.length + vxlanOverhead(remote.family),
     hopLimit: 64,
-    dontFragment: false,
+    dontFragment: isOuterWhole(kind, packet),
     carried: { vni, mac, packet },
   };
   if (local === undefined) return [ending(state, 'unknown', site, packet, { kind: 'tunnel-without-source', device })];
   const step = { kind: 'encapsulate', site, device, vni, remote, neighbour, entry } as const;
   return walk.output(site, outer, withStep(state, step), { mark, tunnel: device });
+}
+
+/** Whether a tunnel's packet must not be fragmented (`vxlan_xmit_one`). */
+function isOuterWhole({ dontFragment }: VxlanKind, { source, dontFragment: inner }: Packet): boolean {
+  return dontFragment === 'set' || (dontFragment === 'inherit' && (inner || source.family === 6));
 }

@@ -8,6 +8,7 @@ import { INVALID, type KnownConnections, type Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
+import { fragmented, reassembled } from './fragments.ts';
 import type { Packet } from './packet.ts';
 import { passDevice } from './pass-device.ts';
 import { type ErrorKind, icmpError, refusalOf, sourceTowards } from './refusal.ts';
@@ -185,7 +186,8 @@ export class Walk {
   }
 
   #input(site: Site, flight: Flight, state: WalkState): Outcomes {
-    return this.#hook('input', site, flight, state, (arrived, after) => {
+    const whole = { ...flight, packet: reassembled(flight.packet) };
+    return this.#hook('input', site, whole, state, (arrived, after) => {
       const kept = withConnection(after, site, arrived.tracking.connection);
       const { carried } = arrived.packet;
       if (carried === undefined)
@@ -234,8 +236,9 @@ export class Walk {
       const tooLong = lengthProblem(site, sent.packet, route, device);
       if (tooLong !== undefined)
         return [ending(kept, 'dropped', site, sent.packet, tooLong, icmpError(site, sent, 'too-long', false))];
+      const cut = { ...sent, packet: fragmented(sent.packet, mtuOf(site, route, device)) };
       // without a gateway it goes to whom it is for by now
-      return transmit(this, site, device, hop.gateway ?? sent.packet.destination, sent, kept);
+      return transmit(this, site, device, hop.gateway ?? sent.packet.destination, cut, kept);
     });
   }
 
@@ -322,9 +325,14 @@ function errorOfRoute(answer: RouteAnswer, family: Family): ErrorKind | undefine
 
 /** Why a packet doesn't fit through a device; undefined where it does, or may be taken apart. */
 function lengthProblem(site: Site, packet: Packet, route: Route, device: string): EndReason | undefined {
-  const mtu = route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
+  const mtu = mtuOf(site, route, device);
   const { length, dontFragment, source } = packet;
   return length > mtu && (dontFragment || source.family === 6) ? { kind: 'too-long', length, mtu, device } : undefined;
+}
+
+/** The longest packet that a route lets through, in bytes. */
+export function mtuOf(site: Site, route: Route, device: string): number {
+  return route.mtu ?? site.links.get(device)?.mtu ?? Number.POSITIVE_INFINITY;
 }
 
 /** Why a host passes on nothing that comes in by a device; undefined where it does. */

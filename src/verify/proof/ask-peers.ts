@@ -3,11 +3,11 @@ import { FAMILIES, type Family } from '../../address/family.ts';
 import { pointAt } from '../model/bounds.ts';
 import { observer } from '../model/observation.ts';
 import type { Packet } from '../model/packet.ts';
-import { tripsOf } from '../model/round-trip.ts';
 import type { Walk } from '../model/walk.ts';
 import type { Box, Point } from './box.ts';
 import { cover } from './cover.ts';
-import { type Answer, type Doubtful, type Judgement, judgeTrips } from './judge-trips.ts';
+import { judgePacket } from './judge-packet.ts';
+import type { Answer, Doubtful, Judgement } from './judge-trips.ts';
 import type { Landmarks } from './landmarks.ts';
 import type { Participant } from './participant.ts';
 import { addressIn, membersIn, type Peers, peersHull } from './peers.ts';
@@ -90,7 +90,7 @@ class Inquiry {
     const look = (point: Point) => {
       const { from, to } = this.#pairAt(point);
       const sent = this.#sent(point, from);
-      return { from, to, sent, ...judgeTrips(from, to, sent, tripsOf(walk, from.site, sent)) };
+      return { from, to, sent, ...judgePacket(walk, from, to, sent) };
     };
     let sorts = 0;
     for (const { box, result } of cover(this.#space(), choose, look, question)) {

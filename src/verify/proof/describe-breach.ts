@@ -10,11 +10,12 @@ import type { Counterexample } from '../report.ts';
 export function describeBreach(evidence: Evidence): Counterexample {
   const { kind, from, to, sent, there, back } = evidence;
   const hops = [...hopsOf(there), ...(isOfAnswer(kind) && back !== undefined ? hopsOf(back) : [])];
-  return { from: from.name, to: to.name, packet: formatPacket(sent), ...contrast(evidence), hops };
+  const packet = kind === 'too-long' ? `${formatPacket(sent)}, ${sent.length} bytes` : formatPacket(sent);
+  return { from: from.name, to: to.name, packet, ...contrast(evidence), hops };
 }
 
 function isOfAnswer(kind: BreachKind): boolean {
-  return kind === 'answer-lost' || kind === 'answer-translated';
+  return kind === 'answer-lost' || kind === 'too-long' || kind === 'answer-translated';
 }
 
 function contrast({ kind, to, sent, there, back }: Evidence): Pick<Counterexample, 'expected' | 'seen'> {
@@ -26,6 +27,13 @@ function contrast({ kind, to, sent, there, back }: Evidence): Pick<Counterexampl
     case 'rejected':
     case 'no-route':
       return { expected, seen: `${there.verdict} at ${there.at.name}: ${endText(there)}` };
+    case 'too-long': {
+      const told = back === undefined ? '' : `; what it is told: ${back.verdict} at ${back.at.name}: ${endText(back)}`;
+      return {
+        expected: `${expected}, or the sender told to send shorter ones`,
+        seen: `${there.verdict} at ${there.at.name}: ${endText(there)}${told}`,
+      };
+    }
     case 'source-translated':
     case 'destination-translated':
       return { expected: `${to.name} sees ${formatPacket(sent)}`, seen: `it sees ${formatPacket(there.packet)}` };

@@ -23,6 +23,8 @@ export type Answer =
       readonly breach: BreachKind;
       readonly there: WalkOutcome;
       readonly back?: WalkOutcome;
+      /** The packet that it is about, where it isn't the one that was asked about at first. */
+      readonly sent?: Packet;
     }
   | { readonly kind: 'unknown'; readonly doubts: readonly Doubtful[] };
 
@@ -36,8 +38,8 @@ export interface Judgement {
 
 export const HOLDS: Answer = { kind: 'holds' };
 
-/** One way that a packet and its answer may go. */
-interface Way {
+/** One way that a packet, and what is said to it, may go. */
+export interface Way {
   readonly there: WalkOutcome;
   readonly back?: WalkOutcome;
   readonly probability: number | null;
@@ -60,7 +62,8 @@ export function judgeTrips(from: Participant, to: Participant, sent: Packet, tri
   return { reach, identity: together(arrived, (way) => identityBreach(way, from, to, sent)) };
 }
 
-function together(ways: readonly Way[], breachOf: (way: Way) => BreachKind | undefined): Answer {
+/** What holds where a packet may go several ways. @param breachOf what is wrong with one of them */
+export function together(ways: readonly Way[], breachOf: (way: Way) => BreachKind | undefined): Answer {
   const doubts: Doubtful[] = [];
   const possible: Extract<Answer, { readonly kind: 'broken' }>[] = [];
   for (const way of ways) {

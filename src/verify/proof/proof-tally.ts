@@ -36,8 +36,8 @@ export class ProofTally {
 
   /** What an evidence's cause is told apart by. */
   causeOf(evidence: Evidence): string {
-    const explanation = this.#explain(evidence);
-    const key = `${explanation.cause}\n${explanation.responsible ?? ''}`;
+    const { alike, ...explanation } = this.#explain(evidence);
+    const key = `${explanation.cause}\n${alike ?? explanation.responsible ?? ''}`;
     const causes = this.#causes.get(evidence.rule) ?? new Map<string, Cause>();
     this.#causes.set(evidence.rule, causes);
     if (!causes.has(key))

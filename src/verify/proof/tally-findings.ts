@@ -59,7 +59,13 @@ class Block {
       }
       case 'broken': {
         const { breach: kind, there, back } = answer;
-        const ends = { from: from.site, to: to.site, sent, there, ...(back !== undefined && { back }) };
+        const ends = {
+          from: from.site,
+          to: to.site,
+          sent: answer.sent ?? sent,
+          there,
+          ...(back !== undefined && { back }),
+        };
         const cause = this.#tally.causeOf({ rule, kind, ...ends });
         const key = `${rule}\n${cause}`;
         const broken = this.#broken.get(key) ?? { rule, cause, pairs: this.#pairSet() };

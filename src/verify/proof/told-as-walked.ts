@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { formatAddress } from '../../address/address.ts';
 import { holds } from '../model/bounds.ts';
 import { formatPacket, type Packet } from '../model/packet.ts';
-import { tripsOf } from '../model/round-trip.ts';
 import { askPeers, type Finding } from './ask-peers.ts';
 import type { Point } from './box.ts';
-import { type Answer, judgeTrips } from './judge-trips.ts';
+import { judgePacket } from './judge-packet.ts';
+import type { Answer } from './judge-trips.ts';
 import type { Participant } from './participant.ts';
 import { addressIn, type Peers } from './peers.ts';
 import type { ProofScene } from './prove-rules.ts';
@@ -49,7 +49,7 @@ export function toldAsWalked(scene: ProofScene, choices: readonly PacketChoice[]
       const point: Point = { protocol: number, ...ports, source, destination: target.value };
       if (isUnasked(point, setting.unasked(senders, receivers))) continue;
       const sent: Packet = { ...packetAt(point, family), source: selectedSource(from.site, target) ?? address };
-      const judged = judgeTrips(from, to, sent, tripsOf(setting.walk, from.site, sent));
+      const judged = judgePacket(setting.walk, from, to, sent);
       const about = findings.filter((finding) => finding.family === family && isAbout(finding, from, to, point));
       // a node speaks from its own address too, where its kernel selects another
       const [finding] = about.filter((one) => from.kind === 'pod' || one.sent.source.value === sent.source.value);
