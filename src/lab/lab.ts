@@ -33,6 +33,7 @@ import { kubernetesStory } from './model/kubernetes-story.ts';
 import type { Story } from './model/story.ts';
 import { NodeServices } from './node-services.ts';
 import { routePodStreams } from './pod-stream-router.ts';
+import { ProgressDeadline } from './progress-deadline.ts';
 import { formatPublicationTarget, type Publication } from './publication.ts';
 import type { RunningLab } from './running-lab.ts';
 import type { PodName } from './runtime/pod-runtime.ts';
@@ -59,9 +60,8 @@ export interface LabOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Milliseconds until a lab that isn't ready is left as it is: a fixed part, and one for each host. */
-const READY_DEADLINE = 60_000;
-const READY_DEADLINE_PER_HOST = 1_000;
+/** Milliseconds without a node or pod more that is ready, after which a lab is left as it is. */
+const STALL = 120_000;
 
 /** A whole cluster: in the process that is the first of its namespaces, and so in the fabric's network namespace. */
 export class Lab implements RunningLab {
@@ -159,14 +159,20 @@ export class Lab implements RunningLab {
 
   /**
    * Creates the manifests' objects, once there are nodes to spread their pods over. Resolves when every node and pod is
-   * ready, or after a deadline with a warning: the lab is there to be looked at.
+   * ready, or nothing more becomes so, with a warning: the lab is there to be looked at.
    * @throws FlatnetError where the API refuses a manifest
    */
   async ready(): Promise<LabStatus> {
     const { hosts } = this.#options.start.configuration;
-    const deadline = AbortSignal.timeout(READY_DEADLINE + READY_DEADLINE_PER_HOST * hosts.length);
-    const signal = AbortSignal.any([deadline, this.#stop.signal]);
-    const wait = async (condition: () => boolean) => this.#view.until(condition, signal).catch(() => undefined);
+    using deadline = new ProgressDeadline(STALL);
+    const signal = AbortSignal.any([deadline.signal, this.#stop.signal]);
+    const isReady = (condition: () => boolean) => {
+      const nodes = hosts.filter(({ name }) => this.#view.node(name)?.ready).length;
+      deadline.note(nodes + this.#view.pods.filter(isSettled).length);
+      return condition();
+    };
+    const wait = (condition: () => boolean) =>
+      this.#view.until(() => isReady(condition), signal).catch(() => undefined);
     await wait(() => this.#nodesAreReady());
     await createManifests(this.#client, this.#options.start.manifests, this.#stop.signal);
     await wait(() => this.#nodesAreReady() && this.#podsAreReady());
