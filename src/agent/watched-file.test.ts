@@ -24,7 +24,7 @@ class Contents {
   }
 }
 
-describe('watched file', { timeout: 10_000 }, () => {
+describe('watched file', { timeout: 120_000 }, () => {
   it('follows rewrites, renames and link swaps without waiting for the interval', async (t) => {
     const directory = mkdtempSync(path.join(tmpdir(), 'watched-'));
     t.after(() => rmSync(directory, { recursive: true }));

@@ -102,7 +102,7 @@ describe('planHostState', () => {
     );
   });
 
-  it('takes no memory for the peers of hosts that are planned one after another', { timeout: 120_000 }, (t) => {
+  it('takes no memory for the peers of hosts that are planned one after another', { timeout: 600_000 }, (t) => {
     const count = 1000;
     const hosts = Array.from({ length: count }, (_, number) =>
       plannedHost({ number: number % 250, subnet: Math.floor(number / 250), families: [4], backend: 'auto' }),

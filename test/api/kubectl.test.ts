@@ -100,7 +100,7 @@ for (const { version, file, missing } of KUBECTLS) {
       assert.match(await runWith(changed, 'apply', '-f', '-', '--dry-run=server'), /configured \(server dry run\)/);
       assert.match(await runWith(changed, 'apply', '-f', '-'), /deployment.apps\/web configured/);
       assert.match(await run('scale', 'deploy/web', '--replicas=5'), /scaled/);
-      assert.match(await run('get', 'deploy', 'web', '-o', 'wide'), /web +0\/5 +0 +0 +\d+s +c +nginx:2 +app=web/);
+      assert.match(await run('get', 'deploy', 'web', '-o', 'wide'), /web +0\/5 +0 +0 +\S+ +c +nginx:2 +app=web/);
       await run('rollout', 'restart', 'deploy/web');
       await run('set', 'image', 'deploy/web', 'c=nginx:3');
       await run(

@@ -4,6 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+/** Milliseconds that a command may take on a busy machine. */
+const PATIENCE = 120_000;
+
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /** One kubectl that may be on this machine. */
@@ -62,7 +65,7 @@ export class KubectlSession implements AsyncDisposable {
     return new KubectlSession(file, home);
   }
 
-  /** Runs it to its end, for half a minute at most. */
+  /** Runs it to its end, for two minutes at most. */
   run(
     options: readonly string[],
     input = '',
@@ -73,7 +76,7 @@ export class KubectlSession implements AsyncDisposable {
       const child = execFile(
         this.#file,
         options,
-        { env, timeout: 30_000, maxBuffer: 1 << 26 },
+        { env, timeout: PATIENCE, maxBuffer: 1 << 26 },
         (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
           resolve({ code, stdout, stderr });

@@ -11,7 +11,7 @@ import type { Pod } from '../../src/kube/objects/pod.ts';
 import { type KubeResource, LEASES, NODES, objectKey, PODS } from '../../src/kube/resource.ts';
 import { type ResourceWatch, watchResource } from '../../src/kube/resource-watch.ts';
 
-const DEADLINE = 20_000;
+const DEADLINE = 120_000;
 
 /**
  * A real embedded API server with the cluster's controllers, and a fake of the kubelets: pods that are bound become

@@ -23,7 +23,7 @@ const WORKERS = 6;
 const MOST_CONTAINERS = 60;
 /** Operations from one death of the agent to the next, on average. */
 const LIFETIME = 150;
-const SETTLE_DEADLINE = 90_000;
+const SETTLE_DEADLINE = 180_000;
 
 interface Container {
   readonly attachment: Required<Pick<ChainAttachment, 'containerId' | 'interfaceName' | 'namespacePath'>>;
@@ -171,7 +171,7 @@ async function isReady(): Promise<boolean> {
 async function checkReachable({ attachment, addresses }: Container): Promise<void> {
   using namespace = NetworkNamespace.open(attachment.namespacePath);
   for (const address of addresses) {
-    const socket = connect({ host: address, port: 9, timeout: 5_000 });
+    const socket = connect({ host: address, port: 9, timeout: 60_000 });
     const answer = await new Promise((resolve) => {
       socket.once('error', (error) => resolve('code' in error ? error.code : error.message));
       socket.once('timeout', () => resolve('timeout'));

@@ -211,7 +211,8 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     const site = await RuntimeSite.create(t);
     const hook = { preStop: { exec: { command: ['sh', '-c', 'echo hook > /proc/1/fd/1'] } } };
     const script = 'trap "echo term; exit 0" TERM; while :; do sleep 0.05; done';
-    await site.createPod('ending', { containers: [shell('main', script, { lifecycle: hook })] });
+    const container = shell('main', script, { lifecycle: hook });
+    await site.createPod('ending', { terminationGracePeriodSeconds: 120, containers: [container] });
     const pod = await site.untilReady('ending');
     const log = site.runtime.container({ namespace: 'default', pod: 'ending' }).log({ previous: false });
     const following = text(log.read({ follow: true, previous: false, timestamps: false }));

@@ -147,7 +147,7 @@ describe('proveRules', () => {
     assert.equal(nodes?.[0]?.pairs, 2 * 9);
   });
 
-  it('takes one look a pair of hosts, whatever the number of pods', { timeout: 120_000 }, (t) => {
+  it('takes one look a pair of hosts, whatever the number of pods', { timeout: 600_000 }, (t) => {
     const [hosts, pods] = [40, 30];
     const cluster = plannedCluster({ hosts, pods, backend: 'host-gw', families: [4] });
     const services = Array.from(
