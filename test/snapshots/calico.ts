@@ -11,6 +11,10 @@ export interface CalicoOptions {
   /** What becomes of packets that pods encapsulate themselves (`allowVXLANPacketsFromWorkloads` and its like). */
   readonly encapsulation: 'dropped' | 'allowed';
   readonly services?: readonly ServiceSpec[];
+  /** Two unless given. */
+  readonly hosts?: number;
+  /** On each host; two unless given. */
+  readonly pods?: number;
 }
 
 const POOL = '10.244.0.0/16';
@@ -23,11 +27,11 @@ const ALL_MARKS = '0x0/0xf0000';
 export class CalicoCluster extends ClusterDump {
   readonly #tables: readonly IptablesDump[];
 
-  constructor({ network, exclusions, encapsulation, services = [] }: CalicoOptions) {
-    const hosts = newHosts(2);
+  constructor({ network, exclusions, encapsulation, services = [], hosts: count = 2, pods = 2 }: CalicoOptions) {
+    const hosts = newHosts(count);
     super(hosts, services);
+    for (const host of hosts) pairPods(host, pods, { device: 'cali', gateway: '169.254.1.1' });
     this.#tables = hosts.map((host) => {
-      pairPods(host, 2, { device: 'cali', gateway: '169.254.1.1' });
       addRoutes(host, hosts, network);
       const tables = new IptablesDump('nft');
       addRaw(tables);
@@ -51,7 +55,7 @@ export class CalicoCluster extends ClusterDump {
 
 function addRoutes(host: HostDump, hosts: readonly HostDump[], network: CalicoOptions['network']): void {
   const { root, number, address } = host;
-  root.route(`blackhole 10.244.${number}.0/26 proto ${network === 'bgp' ? '12' : '80'}`);
+  root.route(`blackhole ${blockOf(host)} proto ${network === 'bgp' ? '12' : '80'}`);
   if (network === 'vxlan') {
     root.link(4, 'vxlan.calico', {
       mac: `02:00:00:00:ff:0${number}`,
@@ -63,7 +67,7 @@ function addRoutes(host: HostDump, hosts: readonly HostDump[], network: CalicoOp
     root.sysctl('net.ipv4.conf.vxlan/calico.rp_filter', '0');
   }
   for (const other of peersOf(host, hosts)) {
-    const block = `10.244.${other.number}.0/26`;
+    const block = blockOf(other);
     if (network === 'bgp') {
       root.route(`${block} via ${other.address} dev eth0 proto 12`);
       continue;
@@ -74,6 +78,11 @@ function addRoutes(host: HostDump, hosts: readonly HostDump[], network: CalicoOp
     root.neighbour('vxlan.calico', gateway, mac);
     root.forward('vxlan.calico', mac, other.address);
   }
+}
+
+/** A host's addresses for pods; Calico gives more such blocks to a host with more pods, which are one range here. */
+function blockOf({ number, pods }: HostDump): string {
+  return `10.244.${number}.0/${pods.length > 62 ? 24 : 26}`;
 }
 
 function sets(host: HostDump, hosts: readonly HostDump[]): string {

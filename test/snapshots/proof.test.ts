@@ -12,6 +12,7 @@ import { DockerCluster } from './docker.ts';
 import { FlannelCluster } from './flannel.ts';
 import { KubeRouterCluster } from './kube-router.ts';
 import { CALICO_FAULTS, DOCKER_FAULTS, FLANNEL_FAULTS, KUBE_ROUTER_FAULTS } from './planted-fault.ts';
+import { podDevice } from './wiring.ts';
 
 /** What is proved of a cluster; and the proof says of single packets what walking them says. */
 function proved(cluster: ClusterDump): string {
@@ -36,6 +37,46 @@ describe('the proof of hosts as other plugins leave them', () => {
     it(`holds of ${name}`, () => {
       assert.equal(proved(cluster()), 'holds');
     });
+
+  it('asks about the pods of a host together, though each has chains of its own', () => {
+    const [hosts, pods] = [3, 40];
+    const cluster = new CalicoCluster({
+      network: 'bgp',
+      exclusions: 'IPPoolsAndHostIPs',
+      encapsulation: 'allowed',
+      hosts,
+      pods,
+    });
+    const snapshot = readSnapshot(cluster.files());
+    const { groups } = proofScene(snapshot.hosts, snapshot);
+    assert.deepEqual(
+      groups.map(({ members }) => members.length).sort((left, right) => left - right),
+      [1, 1, 1, pods, pods, pods],
+    );
+    const { verdict, rules } = proveRules(snapshot.hosts, snapshot);
+    assert.equal(verdict, 'holds');
+    assert.deepEqual(
+      rules.map(({ checked }) => checked),
+      [120 * 119, 2 * 3 * 120, 120 * 119 + 2 * 3 * 120],
+    );
+  });
+
+  it('finds the one pod among many that is missing from the dispatch', () => {
+    const cluster = new CalicoCluster({
+      network: 'bgp',
+      exclusions: 'IPPoolsAndHostIPs',
+      encapsulation: 'allowed',
+      pods: 12,
+    });
+    cluster.rulesOf(0).remove('filter', `cali-from-wl-dispatch -i ${podDevice('cali', cluster.host(0), 7)} `);
+    const { hosts, cluster: objects } = readSnapshot(cluster.files());
+    const [pods] = proveRules(hosts, objects === undefined ? {} : { cluster: objects }).rules;
+    // all that it sends, and its answers to all others
+    assert.equal(
+      pods?.violations.reduce((sum, { pairs }) => sum + pairs, 0),
+      2 * 23,
+    );
+  });
 
   it('cannot be had of Cilium', () => {
     assert.equal(proved(new CiliumCluster()), 'unknown');

@@ -51,7 +51,7 @@ function newPod({ host, name, address, length, mtu }: PodPlace): {
 } {
   const order = host.pods.length;
   const dump = new NamespaceDump();
-  const mac = `02:00:00:0${host.number}:01:0${order}`;
+  const mac = `02:00:00:0${host.number}:01:${order.toString(16).padStart(2, '0')}`;
   dump.link(2, 'eth0', { mac, mtu, kind: 'veth', peer: [10 + order, 0] });
   dump.address('eth0', `${address}/${length}`);
   for (const [key, value] of Object.entries(POD_SYSCTLS)) dump.sysctl(key, value);
@@ -61,7 +61,7 @@ function newPod({ host, name, address, length, mtu }: PodPlace): {
 
 /** MAC of the host's side of a pod's pair. */
 function pairMac(host: HostDump, order: number): string {
-  return `02:00:00:0${host.number}:02:0${order}`;
+  return `02:00:00:0${host.number}:02:${order.toString(16).padStart(2, '0')}`;
 }
 
 export interface BridgeOptions {

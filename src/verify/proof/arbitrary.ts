@@ -264,3 +264,84 @@ export const arbitraryFaults: fc.Arbitrary<PlannedCluster> = fc
     const { hosts, fabric } = plannedCluster(given);
     return { fabric, hosts: faults.reduce((states, fault) => fault(states), hosts) };
   });
+
+/** What a chain of one pod's device does; `I` is the pod's number on its host, and `J` another's. */
+const ofOnePod = fc.constantFrom(
+  '',
+  '',
+  'tcp dport 80 drop',
+  'ip daddr 10.244.1.2 drop',
+  'ip saddr != 10.244.0.I drop',
+  'iifname "vethI" accept; udp dport 53 drop',
+  'oifname "vethJ" drop',
+  'jump profile',
+  'meta mark set 0x8; goto profile',
+);
+
+/** What stands in a rule before and behind the name of the device that it asks for. */
+const ASKING = [
+  ['', 'goto'],
+  ['', 'goto'],
+  ['', 'jump'],
+  ['', 'counter goto'],
+  ['tcp dport 22', 'goto'],
+  ['meta mark set 0x8', 'goto'],
+] as const;
+
+/** Chains that lead the packets of each of four pods to rules of its own, as Felix writes them, more or less alike. */
+const arbitraryDispatch: fc.Arbitrary<string> = fc
+  .record({
+    order: fc.shuffledSubarray([0, 1, 2, 3], { minLength: 3 }),
+    chains: fc.tuple(ofOnePod, ofOnePod, ofOnePod, ofOnePod),
+    /** Of whom the chain is another one than the usual. */
+    odd: fc.subarray([0, 1, 2, 3], { maxLength: 2 }),
+    usual: ofOnePod,
+    end: fc.constantFrom('iifname', 'oifname'),
+    asking: fc.constantFrom(...ASKING),
+    shape: fc.constantFrom('list', 'list', 'map', 'tree'),
+    between: fc.constantFrom(
+      '',
+      '',
+      'tcp dport 443 drop',
+      'meta mark 0x8 drop',
+      'oifname "veth2" drop',
+      'iifname "veth3" oifname "veth2" drop',
+      'accept',
+    ),
+    last: fc.constantFrom('', 'drop', 'meta mark 0x8 drop'),
+    profile: fc.constantFrom(
+      'udp dport 53 drop',
+      'tcp sport 1-1000 drop',
+      'oifname "eth0" drop',
+      'iifname "veth1" drop',
+    ),
+  })
+  .map(({ order, chains, odd, usual, end, asking: [before, behind], shape: made, between, last, profile }) => {
+    const bodies = order.map((pod) => {
+      const body = (odd.includes(pod) ? chains[pod] : usual) ?? '';
+      const named = body.replaceAll('vethI', `veth${pod}`).replace('0.I', `0.${pod + 2}`);
+      return `chain p${pod} { ${named.replace('vethJ', `veth${(pod + 1) % 4}`)}; }`;
+    });
+    const [first = '', second = '', ...others] = order.map((pod) => `${before} ${end} "veth${pod}" ${behind} p${pod};`);
+    const [one, other] = order;
+    const dispatch = {
+      list: `${first} ${between}; ${second} ${others.join(' ')}`,
+      map: `${end} vmap @m;`,
+      tree: `${end} { "veth${one}", "veth${other}" } goto d2; ${others.join(' ')}`,
+    }[made];
+    const elements = order.map((pod) => `"veth${pod}" : goto p${pod}`).join(', ');
+    return `table ip d {
+      ${made === 'map' ? `map m { type ifname : verdict; elements = { ${elements} } }` : ''}
+      chain profile { ${profile}; } ${bodies.join(' ')}
+      ${made === 'tree' ? `chain d2 { ${first} ${second} }` : ''}
+      chain d1 { ${dispatch} ${last}; }
+      chain c { type filter hook forward priority 10; ct state established accept; ${end} "veth*" jump d1; } }`;
+  });
+
+/** Planned clusters of two hosts with four pods, one of the hosts with such chains. */
+export const arbitraryDispatched: fc.Arbitrary<PlannedCluster> = fc
+  .tuple(arbitraryDispatch, fc.constantFrom('host-gw', 'vxlan'))
+  .map(([text, backend]) => {
+    const { hosts, fabric } = plannedCluster({ hosts: 2, pods: 4, backend, families: [4] });
+    return { fabric, hosts: withNft(hosts, 'node-0', text) };
+  });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fc } from '#fast-check';
-import { arbitraryFaults, arbitraryPackets } from './arbitrary.ts';
+import { arbitraryDispatched, arbitraryFaults, arbitraryPackets } from './arbitrary.ts';
 import { askPeers } from './ask-peers.ts';
 import { plannedCluster, withNft } from './planned-hosts.ts';
 import { proofScene } from './prove-rules.ts';
@@ -17,6 +17,15 @@ describe('askPeers', () => {
         toldAsWalked({ ...scene, setting }, packets);
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('says of every packet what walking it says where the packets of each pod are led to rules of its own', () => {
+    fc.assert(
+      fc.property(arbitraryDispatched, arbitraryPackets, ({ hosts, fabric }, packets) => {
+        toldAsWalked(proofScene(hosts, { fabric }), packets);
+      }),
+      { numRuns: 60 },
     );
   });
 

@@ -2,9 +2,10 @@ import { formatAddress } from '../../address/address.ts';
 import { FAMILY_BITS } from '../../address/family.ts';
 import type { Prefix } from '../../address/prefix.ts';
 import { deviceOfSysctl } from '../../host/sysctl-key.ts';
-import type { Literal, SetElement, Table } from '../../netfilter/node.ts';
+import type { Chain, Literal, SetElement, Table } from '../../netfilter/node.ts';
 import { decisiveNeighbours } from '../model/receiver.ts';
 import type { Site, SiteMap } from '../model/site.ts';
+import { DeviceDispatch } from './device-dispatch.ts';
 import type { PodDossier } from './pod-dossier.ts';
 import { isLinkLocal } from './wired-pod.ts';
 
@@ -18,6 +19,7 @@ export function isFleeting(key: string): boolean {
 /** Notes down what a host's own namespace says of each of its pods. */
 export class HostSurvey {
   readonly #host: Site;
+  readonly #dossiers: readonly PodDossier[];
   readonly #byWord = new Map<string, PodDossier>();
   readonly #byAddress = { 4: new Map<bigint, PodDossier>(), 6: new Map<bigint, PodDossier>() };
   /** The names of devices that rules ask for, `eth*` among them. */
@@ -26,6 +28,7 @@ export class HostSurvey {
 
   constructor(host: Site, dossiers: readonly PodDossier[]) {
     this.#host = host;
+    this.#dossiers = dossiers;
     for (const dossier of dossiers) {
       const { hostLink, link, participant } = dossier.pod;
       const words = [
@@ -91,20 +94,23 @@ export class HostSurvey {
 
   #surveyTable(table: Table): void {
     const name = `${table.family} ${table.name}`;
+    const devices = this.#dossiers.map(({ pod }) => pod.hostLink.name);
+    const dispatch = new DeviceDispatch(table, devices, (value) => this.#isPersonal(value));
     for (const set of [...table.sets, ...table.maps])
       for (const element of set.elements) {
         const owner = this.#ownerOf(element);
-        if (owner !== undefined) owner.addRow(`${name} ${set.name}`, element);
+        if (owner !== undefined) owner.addRow(`${name} ${set.name}`, element, dispatch.followed(element));
         else for (const literal of element.key) if (literal.kind === 'name') this.#deviceNames.add(literal.name);
       }
-    for (const { base, rules, name: chain } of table.chains) {
+    for (const each of table.chains) {
+      const { base, rules, name: chain } = each;
       const [device, ...others] = base?.devices ?? [];
       const dossier = device === undefined || others.length > 0 ? undefined : this.#byWord.get(device);
       if (dossier === undefined) {
         for (const one of base?.devices ?? [])
           if (one.endsWith('*')) this.#deviceNames.add(one);
           else this.#byWord.get(one)?.addFact(name, { chain });
-        this.#noteNames(rules);
+        this.#noteDispatch(name, each, dispatch);
         if (table.family === 'netdev' || table.family === 'bridge' || table.family === 'inet') this.#noteMacs(rules);
         continue;
       }
@@ -113,13 +119,27 @@ export class HostSurvey {
     }
   }
 
-  #noteNames(value: unknown): void {
-    forEachPart(value, (part) => {
+  /** What a chain does with the packets of each pod; of chains that don't lead them apart by names, which names they know. */
+  #noteDispatch(table: string, chain: Chain, dispatch: DeviceDispatch): void {
+    const end = dispatch.endAsked(chain);
+    if (end !== undefined && !dispatch.isBranch(chain, end))
+      for (const dossier of this.#dossiers)
+        dossier.addFact(`${table} ${chain.name}`, dispatch.leftFor(dossier.pod.hostLink.name, end, chain));
+    forEachPart(chain.rules, (part) => {
       if (!('kind' in part)) return;
-      if (part.kind === 'name' && 'name' in part) this.#deviceNames.add(String(part.name));
+      if (part.kind === 'name' && 'name' in part && end === undefined) this.#deviceNames.add(String(part.name));
       if (part.kind === 'meta' && 'key' in part && (part.key === 'iif' || part.key === 'oif'))
         this.#asksForNumbers = true;
     });
+  }
+
+  /** Whether a value speaks of one of the pods, by its address, or its device's name or MAC. */
+  #isPersonal(value: unknown): boolean {
+    if (typeof value === 'string') return value.split(' ').some((word) => this.#byWord.has(word));
+    if (typeof value !== 'object' || value === null) return false;
+    if ('family' in value && 'value' in value && typeof value.value === 'bigint')
+      return this.#byAddress[value.family === 4 ? 4 : 6].has(value.value);
+    return Object.values(value).some((part) => this.#isPersonal(part));
   }
 
   /** Rules at devices tell pods apart by their MACs. */

@@ -17,9 +17,9 @@ export class PodDossier {
     this.#facts.push(`${of} ${canonicalText(fact, this.pod.renaming)}`);
   }
 
-  /** Notes a row that speaks of this pod and of no other. */
-  addRow(of: string, row: object): void {
-    this.addFact(of, row);
+  /** Notes a row that speaks of this pod and of no other. @param fact what it says, where its words don't tell */
+  addRow(of: string, row: object, fact: unknown = row): void {
+    this.addFact(of, fact);
     this.#rows.push(row);
   }
 
