@@ -24,12 +24,19 @@ export interface FlatnetErrorDetails {
   readonly errno?: number;
 }
 
+/** By which errors are known as ours wherever the class was bundled more than once. */
+const BRAND = Symbol.for('flatnet.io/error');
+
 /** The one error class of the project: an operation, a code, a message, a remedy. */
 export class FlatnetError extends Error {
   readonly operation: string;
   readonly code: ErrorCode;
   readonly remedy: string | undefined;
   readonly errno: number | undefined;
+
+  get [BRAND](): true {
+    return true;
+  }
 
   constructor(details: FlatnetErrorDetails) {
     super(
@@ -46,7 +53,11 @@ export class FlatnetError extends Error {
 
 /** True if `error` is ours and, where `code` is given, of that kind. */
 export function isFlatnetError(error: unknown, code?: ErrorCode): error is FlatnetError {
-  return error instanceof FlatnetError && (code === undefined || error.code === code);
+  return isOurs(error) && (code === undefined || error.code === code);
+}
+
+function isOurs(error: unknown): error is FlatnetError {
+  return error instanceof Error && BRAND in error;
 }
 
 /** One or two lines for a person: the message and, where there is one, the remedy. */
