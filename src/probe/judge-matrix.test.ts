@@ -134,6 +134,23 @@ describe('judge of live probes', () => {
     assert.equal(rule(report, 'same-address')?.checked, 1);
   });
 
+  it('counts a pair that is lost in silence only where nobody tells of it', () => {
+    const silent = (from: Participant, to: Participant, target: string) =>
+      failed(from, to, target, { reason: 'timeout' });
+    const told = failed(a, b, '10.244.2.3', { reason: 'unreachable' });
+    const counts = (...results: MatrixResult[]) =>
+      rule(judge(...results), 'pod-to-pod')?.violations.map(({ cause, pairs }) => [cause.split(':')[0], pairs]);
+    assert.deepEqual(counts(silent(a, b, '10.244.2.3'), told), [['unreachable', 1]]);
+    assert.deepEqual(counts(told, silent(a, b, '10.244.2.3'), silent(b, a, '10.244.1.2')), [
+      ['unreachable', 1],
+      ['lost', 1],
+    ]);
+    assert.deepEqual(counts(told, silent(a, b, 'fd00::2:3')), [
+      ['unreachable', 1],
+      ['lost', 1],
+    ]);
+  });
+
   it('prints a rule a line and each cause with a packet', () => {
     const text = formatReport(judge(delivered(a, b, '10.244.2.3', '10.244.1.2', { source: '10.0.0.1' })));
     assert.match(text, /^✘ pod-to-pod {4}violated {2}1 pair /m);

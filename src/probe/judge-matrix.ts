@@ -25,6 +25,13 @@ const FAILURES: Readonly<Record<ProbeFailure, string>> = {
   error: 'failed',
 };
 
+/** Failures that are lost packets, and whether somebody told of them. */
+const TOLD_LOSSES: ReadonlyMap<ProbeFailure, boolean> = new Map([
+  ['timeout', false],
+  ['unreachable', true],
+  ['prohibited', true],
+]);
+
 /** Something that is known of a node and takes packets of its pods: a chain that drops, say. */
 export interface Circumstance {
   readonly node: string;
@@ -94,7 +101,9 @@ function reachabilityBreach(result: MatrixResult): Breach | undefined {
     const arrived = outcome.arrival?.by === probe.to.id;
     const cause = arrived ? 'answer lost: the packet arrived, its answer did not' : FAILURES[outcome.reason];
     const seen = arrived ? `the packet arrived, then ${outcome.reason}` : outcome.reason;
-    return { cause, counterexample: example(result, expected, seen) };
+    const breach = { cause, counterexample: example(result, expected, seen) };
+    const told = TOLD_LOSSES.get(outcome.reason);
+    return arrived || told === undefined ? breach : { ...breach, loss: { told, family: probe.target.family } };
   }
   const { reply, replyFrom } = outcome;
   if (reply.by !== probe.to.id)

@@ -1,3 +1,4 @@
+import type { Family } from '../address/family.ts';
 import type { Counterexample, RuleName, RuleReport, UnknownFact, Violation } from './report.ts';
 
 /** What broke a rule for one pair. */
@@ -6,13 +7,33 @@ export interface Breach {
   readonly counterexample: Counterexample;
   readonly responsible?: string;
   readonly remedy?: string;
+  /**
+   * Of a packet that was lost: whether a router told of it. Routers ration what they tell, so that silence is no cause of its
+   * own for a pair and family of which something is told.
+   */
+  readonly loss?: { readonly told: boolean; readonly family: Family };
+}
+
+interface Group {
+  readonly breach: Breach;
+  readonly pairs: Set<string>;
+  /** The pairs with their families, of losses alone. */
+  readonly ways: Set<string>;
+}
+
+function wayOf(pair: string, { loss }: Breach): readonly string[] {
+  return loss === undefined ? [] : [`${pair} ${loss.family}`];
+}
+
+function pairOf(way: string): string {
+  return way.slice(0, way.lastIndexOf(' '));
 }
 
 /** Counts pairs for one rule and groups what breaks it by cause; the first pair of a group is its counterexample. */
 export class RuleTally {
   readonly #rule: RuleName;
   readonly #checked = new Set<string>();
-  readonly #groups = new Map<string, { readonly breach: Breach; readonly pairs: Set<string> }>();
+  readonly #groups = new Map<string, Group>();
   readonly #unknown = new Map<string, UnknownFact>();
 
   constructor(rule: RuleName) {
@@ -26,8 +47,12 @@ export class RuleTally {
     if (breach === undefined) return;
     const key = `${breach.cause}\n${breach.responsible ?? ''}`;
     const group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, { breach, pairs: new Set([pair]) });
-    else group.pairs.add(pair);
+    if (group === undefined)
+      this.#groups.set(key, { breach, pairs: new Set([pair]), ways: new Set(wayOf(pair, breach)) });
+    else {
+      group.pairs.add(pair);
+      for (const way of wayOf(pair, breach)) group.ways.add(way);
+    }
   }
 
   addUnknown(fact: UnknownFact): void {
@@ -36,8 +61,14 @@ export class RuleTally {
 
   /** The rule's report, causes with most pairs first. Nothing looked at is nothing known. */
   report(): RuleReport {
-    const violations = [...this.#groups.values()]
-      .map(({ breach, pairs }): Violation => ({ ...breach, pairs: pairs.size }))
+    const groups = [...this.#groups.values()];
+    const told = new Set(groups.flatMap(({ breach, ways }) => (breach.loss?.told === true ? [...ways] : [])));
+    const violations = groups
+      .map(({ breach: { loss, ...breach }, pairs, ways }): Violation => {
+        if (loss === undefined || loss.told) return { ...breach, pairs: pairs.size };
+        return { ...breach, pairs: new Set(ways.difference(told).values().map(pairOf)).size };
+      })
+      .filter(({ pairs }) => pairs > 0)
       .sort((left, right) => right.pairs - left.pairs);
     const unknown = [...this.#unknown.values()];
     return {

@@ -54,9 +54,7 @@ function summaryOf({ verdict, checked, violations }: RuleReport): RuleSummary {
   const broken: Partial<Record<Kind, number>> = {};
   for (const { pairs, counterexample } of violations) {
     const kind = kindOf(counterexample);
-    // of two protocols that are lost differently each counts the pair, the one by a timeout and the other by what a router says
-    const isSame = kind === 'lost' && /^(timeout|unreachable)$/.test(counterexample.seen);
-    broken[kind] = isSame ? Math.max(broken[kind] ?? 0, pairs) : (broken[kind] ?? 0) + pairs;
+    broken[kind] = (broken[kind] ?? 0) + pairs;
   }
   return { verdict, checked, broken };
 }
