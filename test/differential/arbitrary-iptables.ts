@@ -210,15 +210,22 @@ function translation(family: Family, chain: string, hasPorts: boolean): Words {
   );
   const target = fc.oneof({ weight: 4, arbitrary: one }, { weight: 1, arbitrary: range });
   const ports = hasPorts ? fixed('', '', ' --to-ports 1000', ' --to-ports 1000-1002') : fixed('');
+  const random = hasPorts ? ' --random' : '';
   if (chain === 'PREROUTING' || chain === 'OUTPUT')
     return fc.oneof(
-      { weight: 3, arbitrary: words(fixed('-j DNAT --to-destination '), target, fixed('', '', ' --persistent')) },
-      { weight: 1, arbitrary: words(fixed('-j REDIRECT'), ports) },
+      {
+        weight: 3,
+        arbitrary: words(fixed('-j DNAT --to-destination '), target, fixed('', '', ' --persistent', random)),
+      },
+      { weight: 1, arbitrary: words(fixed('-j REDIRECT'), ports, fixed('', random)) },
     );
-  const source = words(fixed('-j SNAT --to-source '), target, fixed('', '', ' --persistent'));
+  const source = words(fixed('-j SNAT --to-source '), target, fixed('', '', ' --persistent', ' --random-fully'));
   return chain === 'INPUT'
     ? source
-    : fc.oneof({ weight: 2, arbitrary: source }, { weight: 2, arbitrary: words(fixed('-j MASQUERADE'), ports) });
+    : fc.oneof(
+        { weight: 2, arbitrary: source },
+        { weight: 2, arbitrary: words(fixed('-j MASQUERADE'), ports, fixed('', ' --random', ' --random-fully')) },
+      );
 }
 
 function anyRule(place: Place): Words {

@@ -2,9 +2,17 @@ import fc from 'fast-check';
 import { type Address, formatAddress } from '../../src/address/address.ts';
 import type { Family } from '../../src/address/family.ts';
 import { prefixOf } from '../../src/address/prefix.ts';
-import type { Expression, HookName, Literal, PayloadField, SetElement, Statement } from '../../src/netfilter/node.ts';
+import type {
+  Expression,
+  HookName,
+  Literal,
+  MetaKey,
+  PayloadField,
+  SetElement,
+  Statement,
+} from '../../src/netfilter/node.ts';
 import type { NamedPart } from './arbitrary-set.ts';
-import { addressesOf, devicesOf, PORTS, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
+import { addressesOf, devicesOf, INTERFACES, PORTS, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
 
 /** Where a rule stands. */
 export interface RulePlace {
@@ -191,6 +199,44 @@ const metaMatch: fc.Arbitrary<readonly Statement[]> = fc.oneof(
     .map(([operator, length]) => [match({ kind: 'meta', key: 'length' }, operator, number(length))]),
 );
 
+/** What packets and devices are, rather than whose. */
+const kindMatch = ({ site }: RulePlace): fc.Arbitrary<readonly Statement[]> => {
+  const devices = INTERFACES.filter((each) => each.site === site).map(({ index }) => index);
+  const key = (key: MetaKey, ...values: readonly number[]) =>
+    fc
+      .tuple(equality, fc.constantFrom(...values))
+      .map(([operator, value]) => [match({ kind: 'meta', key }, operator, number(value))]);
+  return fc.oneof(
+    key('nfproto', 2, 10),
+    key('protocol', 0x0800, 0x86dd),
+    key('pkttype', 0, 1, 2),
+    key('iif', 1, ...devices),
+    key('oif', 1, ...devices),
+    key('iiftype', 1, 772),
+    key('oiftype', 1, 772),
+    key('iifgroup', 0, 1),
+    key('skuid', 0, 1000),
+  );
+};
+
+/** Fields of the IP header that say nothing of who speaks to whom. */
+function headerMatch(family: Family): fc.Arbitrary<readonly Statement[]> {
+  const field = (field: PayloadField, ...values: readonly number[]) =>
+    fc
+      .tuple(equality, fc.constantFrom(...values))
+      .map(([operator, value]) => [match(payload(field), operator, number(value))]);
+  if (family === 6) return field('ip6 nexthdr', 6, 17, 58);
+  return fc.oneof(
+    field('ip protocol', 1, 6, 17),
+    field('ip length', 36, 48, 76, 1456),
+    fc
+      .constantFrom(0x1fff, 0x4000)
+      .map((mask) => [
+        match({ kind: 'binary', operator: '&', left: payload('ip frag-off'), right: number(mask) }, '!=', number(0)),
+      ]),
+  );
+}
+
 const portMatch: fc.Arbitrary<readonly Statement[]> = fc
   .tuple(fc.constantFrom<PayloadField>('th sport', 'th dport'), equality, portLiteral)
   .map(([field, operator, port]) => withPorts(match(payload(field), operator, literal(port))));
@@ -262,6 +308,7 @@ export function anyMatch(place: RulePlace): fc.Arbitrary<readonly Statement[]> {
     { weight: 4, arbitrary: deviceMatch(place) },
     { weight: 6, arbitrary: conntrackMatch },
     { weight: 4, arbitrary: metaMatch },
+    { weight: 2, arbitrary: kindMatch(place) },
     { weight: 6, arbitrary: portMatch },
     { weight: 2, arbitrary: flagMatch },
     { weight: 1, arbitrary: chance },
@@ -272,6 +319,7 @@ export function anyMatch(place: RulePlace): fc.Arbitrary<readonly Statement[]> {
     { weight: 2, arbitrary: conntrackAddressMatch(family) },
     { weight: 2, arbitrary: fibMatch(place) },
     { weight: 1, arbitrary: ttlMatch(family) },
+    { weight: 1, arbitrary: headerMatch(family) },
     { weight: 1, arbitrary: icmpMatch(family) },
   ]);
   return fc.oneof(...plain, ...families);

@@ -105,8 +105,13 @@ const ACCEPT: Statement = { kind: 'verdict', verdict: { kind: 'accept' } };
 
 const natFlags: fc.Arbitrary<readonly NatFlag[]> = fc.oneof(
   { weight: 3, arbitrary: fc.constant([]) },
-  { weight: 1, arbitrary: fc.constant<readonly NatFlag[]>(['persistent']) },
+  { weight: 2, arbitrary: fc.constantFrom<readonly NatFlag[]>(['persistent'], ['random'], ['fully-random']) },
 );
+
+/** True for what draws an echo's identifier besides translating its destination: nobody asks for that, and the model keeps it. */
+function drawsEcho(type: 'dnat' | 'snat', flags: readonly NatFlag[]): boolean {
+  return type === 'dnat' && flags.some((flag) => flag !== 'persistent');
+}
 
 /** An address, or a few one after the other. */
 const anyTarget = (family: Family): fc.Arbitrary<Literal> =>
@@ -176,7 +181,7 @@ function anyTranslation(
         ...(to !== undefined && { port: literal(to) }),
         flags,
       };
-      return to === undefined ? [statement] : withPort(statement);
+      return to === undefined && !drawsEcho(type, flags) ? [statement] : withPort(statement);
     }),
   );
   const mapped = families.map((family) =>
@@ -227,13 +232,13 @@ function anyTranslation(
       },
     ]),
   );
-  const local = port.map((to): readonly Statement[] => {
+  const local = fc.tuple(port, natFlags).map(([to, flags]): readonly Statement[] => {
     const statement: Statement = {
       kind: type === 'dnat' ? 'redirect' : 'masquerade',
       ...(to !== undefined && { port: literal(to) }),
-      flags: [],
+      flags,
     };
-    return to === undefined ? [statement] : withPort(statement);
+    return to === undefined && !drawsEcho(type, flags) ? [statement] : withPort(statement);
   });
   const isMapped = hook !== 'input';
   const maps = isMapped ? named.filter((part) => part.use === 'translation') : [];

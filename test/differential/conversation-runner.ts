@@ -1,7 +1,8 @@
 import { PROTOCOL_NUMBERS } from '../../src/address/protocol.ts';
+import type { DrawPort } from '../../src/verify/model/flight.ts';
 import { type Packet, reversed } from '../../src/verify/model/packet.ts';
 import type { Site } from '../../src/verify/model/site.ts';
-import type { Walk } from '../../src/verify/model/walk.ts';
+import { Walk } from '../../src/verify/model/walk.ts';
 import type { Connections } from '../../src/verify/model/walk-state.ts';
 import type { Outpost, Sighting } from './outpost.ts';
 import { agrees, heardText, type Prediction, predict } from './prediction.ts';
@@ -100,11 +101,12 @@ export class ConversationRunner {
     const sent = this.#outpost.send(from, packet, content, mark);
     if (sent === undefined) return { arrived: undefined, ways: [] };
     const seen = [...this.#hear(sent, content)];
-    let matching = predictions.filter((prediction) => agrees(prediction, seen));
+    let matching: readonly Prediction[] = predictions.filter((prediction) => agrees(prediction, seen));
     if (matching.length === 0) {
       seen.push(...this.#hear(this.#outpost.listen(PATIENCE), content));
       matching = predictions.filter((prediction) => agrees(prediction, seen));
     }
+    if (matching.length === 0) matching = this.#matchingDraws(from, packet, mark, ways, seen);
     this.#count(seen, packet);
     this.#hasLearntPath ||= seen.some(isTooLong);
     if (matching.length === 0) {
@@ -121,6 +123,23 @@ export class ConversationRunner {
     }
     const arrived = seen.find((sighting) => sighting.packet.about === undefined && sighting.tag === content.tag);
     return { arrived, ways: matching.map(({ connections }) => connections) };
+  }
+
+  /** What the model says if a port that the kernel draws is one that was heard, or another one than the packet's own. */
+  #matchingDraws(
+    from: SiteName,
+    packet: Packet,
+    mark: number,
+    ways: readonly Connections[],
+    seen: readonly Sighting[],
+  ): readonly Prediction[] {
+    const heard = seen.flatMap(({ packet: { sourcePort, about } }) => sourcePort ?? about?.sourcePort ?? []);
+    const draws: readonly DrawPort[] = [...heard.map((port) => () => port), otherPort];
+    return draws.flatMap((draw) =>
+      predict(new Walk(this.#walk.map, draw), this.#siteOf(from), packet, mark, ways).filter((each) =>
+        agrees(each, seen),
+      ),
+    );
   }
 
   #count(seen: readonly Sighting[], { protocol }: Packet): void {
@@ -157,6 +176,11 @@ function isReset({ packet, tag }: Sighting): boolean {
 
 function isTooLong({ packet: { protocol, icmpType, icmpCode } }: Sighting): boolean {
   return protocol === ICMPV6 ? icmpType === 2 : protocol === ICMP && icmpType === 3 && icmpCode === 4;
+}
+
+/** A port of the same kind that no rule speaks of. */
+function otherPort(own: number): number {
+  return own < 512 ? 300 : own < 1024 ? 777 : 61000;
 }
 
 /** True where the receiver says nothing by itself: at the ports that are held. */

@@ -6,9 +6,9 @@ import { parseIptablesSave } from '../../netfilter/iptables/parse-iptables-save.
 import { translateIptables } from '../../netfilter/iptables/translate/translate-ruleset.ts';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
 import type { Ruleset } from '../../netfilter/node.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, track } from './connection.ts';
 import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
-import type { Flight, KernelView } from './flight.ts';
+import type { DrawPort, Flight, KernelView } from './flight.ts';
 import { formatPacket, type Packet, reversed, type Tuple } from './packet.ts';
 
 /** A host with a bridge of pods and one uplink. */
@@ -308,6 +308,25 @@ COMMIT
     const packet: Packet = { ...error, protocol: 1, icmpType: 3, icmpCode: 3, about };
     const tracking = { state: 'related', direction: 'reply', connection } as const;
     assert.equal(run(ruleset, 'forward', packet, { tracking })[0]?.verdict.kind, 'drop');
+  });
+
+  it('gives the port that is drawn where a translation says random, and any of a range', () => {
+    const masquerade = (text: string) =>
+      parseNftText(`table ip t { chain c { type nat hook postrouting priority 100; meta l4proto tcp ${text} } }`);
+    const packet = tcp('10.0.0.1', '10.0.0.2', 80, 40000);
+    const tracking = track(packet, () => undefined);
+    const sourcePorts = (text: string, drawPort?: DrawPort) =>
+      evaluateHook(
+        'postrouting',
+        { packet, mark: 0, tracking, outputDevice: 'eth0' },
+        { ruleset: masquerade(text), view: VIEW, known: () => undefined, drawPort },
+      ).map(({ flight }) => flight.packet.sourcePort);
+    const draw = (own: number) => own + 1;
+    assert.deepEqual(sourcePorts('masquerade', draw), [40000]);
+    assert.deepEqual(sourcePorts('masquerade fully-random', draw), [40001]);
+    assert.deepEqual(sourcePorts('masquerade fully-random'), [40000], 'its own stands for all');
+    assert.deepEqual(sourcePorts('masquerade to :39999-40001'), [40000]);
+    assert.deepEqual(sourcePorts('masquerade to :39999-40001 random').sort(), [39999, 40000, 40001]);
   });
 });
 

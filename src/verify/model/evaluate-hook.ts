@@ -10,7 +10,7 @@ import {
   track,
 } from './connection.ts';
 import { evaluateRule, type RuleOutcome, type RuleVerdict } from './evaluate-rule.ts';
-import type { EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
+import type { DrawPort, EvaluationContext, Flight, HookStep, KernelView } from './flight.ts';
 import { pieceByPiece, reassembled } from './fragments.ts';
 import { type ChainEntry, entriesOf, type HookEntry, isBeforeDefrag } from './hook-entries.ts';
 import { sameTuple } from './packet.ts';
@@ -43,6 +43,7 @@ export interface HookContext {
   readonly view: KernelView;
   /** The connections that conntrack knows. */
   readonly known: KnownConnections;
+  readonly drawPort?: DrawPort | undefined;
 }
 
 /** Jumps nest this deep at most (NFT_JUMP_STACK_SIZE); more are a loop. */
@@ -210,14 +211,14 @@ export function runBaseChain(
   { table, chain, base }: ChainEntry,
   outcome: HookOutcome,
   end: NatEnd | undefined,
-  { view }: HookContext,
+  { view, drawPort }: HookContext,
 ): readonly HookOutcome[] {
   const sets = remembered(SETS, table, () => new Map([...table.sets, ...table.maps].map((set) => [set.name, set])));
   const run: ChainRun = {
     table,
     chains: remembered(CHAINS, table, () => new Map(table.chains.map((each) => [each.name, each]))),
     end,
-    context: { view, findSet: (name) => sets.get(name) },
+    context: { view, drawPort, findSet: (name) => sets.get(name) },
   };
   return runChain(chain, outcome, run, 0).map((result): HookOutcome => {
     if (result.verdict.kind !== 'end') return { ...result, verdict: result.verdict };

@@ -132,11 +132,7 @@ function runStatement(
       if (end === undefined) return unknown(`${statement.kind} at a hook that has none`);
       const { view } = context;
       const address = statement.kind === 'masquerade' ? view.masqueradeAddress(flight) : view.redirectAddress(flight);
-      const ports =
-        statement.port === undefined
-          ? [{ content: [], probability: 1 }]
-          : choicesOf(statement.port, flight, context, end, ownPort(flight, end));
-      return ports.map((port) =>
+      return targetPorts(statement, end, flight, context).map((port) =>
         applyTarget(step, end, [address, ...port.content], both(probability, port.probability)),
       );
     }
@@ -276,23 +272,11 @@ function withZone(tracking: Tracking, zone: number): Tracking {
 /** Of more than that the first stands for all, with a probability that nobody can tell. */
 const MOST_CHOICES = 16n;
 
-/**
- * What a translation takes of a range (`get_unique_tuple`): of ports the packet's own, if it lies in it, else for destinations
- * the first and for sources any; of addresses any, by a hash.
- * @param own the packet's port; absent for addresses
- */
-function choicesOf(
-  expression: Expression,
-  flight: Flight,
-  context: EvaluationContext,
-  end: NatEnd,
-  own?: number,
-): readonly Weighted<Values>[] {
+/** Any value of a range, or what else an expression gives. */
+function choicesOf(expression: Expression, flight: Flight, context: EvaluationContext): readonly Weighted<Values>[] {
   const bounds = expression.kind === 'literal' ? literalBounds(expression.literal) : undefined;
   if (bounds === undefined || bounds.low === bounds.high) return evaluate(expression, flight, context);
   const { low, high } = bounds;
-  if (own !== undefined && low <= BigInt(own) && BigInt(own) <= high) return certain([BigInt(own)]);
-  if (own !== undefined && end === 'destination') return certain([low]);
   const count = high - low + 1n;
   if (count > MOST_CHOICES) return [{ content: [low], probability: null }];
   return Array.from({ length: Number(count) }, (_, index) => ({
@@ -301,26 +285,56 @@ function choicesOf(
   }));
 }
 
+type Translation = Extract<Statement, { readonly kind: 'nat' | 'masquerade' | 'redirect' }>;
+
+/**
+ * The port that a translation gives to an end of a packet (`get_unique_tuple`); nothing where the packet keeps its own. Of a range it
+ * is the packet's own, if it lies in it, else for destinations the first and for sources any; with `random` always any.
+ */
+function targetPorts(
+  { port, flags }: Translation,
+  end: NatEnd,
+  flight: Flight,
+  context: EvaluationContext,
+): readonly Weighted<Values>[] {
+  const own = ownPort(flight, end);
+  const isDrawn = flags.some((flag) => flag !== 'persistent');
+  if (port === undefined) {
+    const drawn = isDrawn && end === 'source' && own !== undefined ? context.drawPort?.(own) : undefined;
+    return certain(drawn === undefined ? [] : [BigInt(drawn)]);
+  }
+  const bounds = port.kind === 'literal' && !isDrawn ? literalBounds(port.literal) : undefined;
+  if (bounds !== undefined && own !== undefined) {
+    const { low, high } = bounds;
+    if (low <= BigInt(own) && BigInt(own) <= high) return certain([BigInt(own)]);
+    if (end === 'destination') return certain([low]);
+  }
+  return choicesOf(port, flight, context);
+}
+
 /** The port of an end of a packet. */
 function ownPort({ packet }: Flight, end: NatEnd): number | undefined {
   return end === 'destination' ? packet.destinationPort : packet.sourcePort;
 }
 
-/** Address and port that packets are sent to; without an address, the one that they have. */
+/** Address and port that packets are sent to; without an address, the one that they have; of a range of addresses any, by a hash. */
 function natTargets(
-  { address, port }: Extract<Statement, { readonly kind: 'nat' }>,
+  statement: Extract<Statement, { readonly kind: 'nat' }>,
   end: NatEnd,
   flight: Flight,
   context: EvaluationContext,
 ): readonly Weighted<Values>[] {
+  const { address } = statement;
   const own = end === 'destination' ? flight.packet.destination : flight.packet.source;
-  const addresses = address === undefined ? certain([own.value]) : choicesOf(address, flight, context, end);
-  if (port === undefined) return addresses;
+  const addresses = address === undefined ? certain([own.value]) : choicesOf(address, flight, context);
   return addresses.flatMap((target) =>
-    choicesOf(port, flight, context, end, ownPort(flight, end)).map((number) => ({
-      content: [target.content[0] ?? UNKNOWN, number.content[0] ?? UNKNOWN],
-      probability: both(target.probability, number.probability),
-    })),
+    // a map may give both together
+    target.content.length > 1
+      ? target
+      : targetPorts(statement, end, flight, context).map((port) => ({
+          content: [target.content[0] ?? UNKNOWN, ...port.content],
+          probability: both(target.probability, port.probability),
+        })),
   );
 }
 

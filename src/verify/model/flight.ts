@@ -73,8 +73,16 @@ export interface ConnectionStep {
 /** Something that happened to a packet at a hook. */
 export type HookStep = RuleStep | PolicyStep | ConnectionStep;
 
+/**
+ * The port (of an echo, the identifier) that the kernel draws in place of a packet's own, where a translation says `random`: of the
+ * same kind, below 512, below 1024 or above (`nf_nat_l4proto_unique_tuple`).
+ */
+export type DrawPort = (own: number) => number;
+
 /** Where expressions of a rule are evaluated. */
 export interface EvaluationContext {
   readonly view: KernelView;
+  /** Unless given, a packet's own port stands for all that could be drawn. */
+  readonly drawPort?: DrawPort | undefined;
   findSet(name: string): NamedSet | NamedMap | undefined;
 }

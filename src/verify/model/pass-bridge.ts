@@ -54,7 +54,7 @@ export function passBridge(
     next: (flight: Flight, state: WalkState) => Outcomes,
   ): Outcomes => {
     const known: KnownConnections = (tuple, zone) => knownConnection(before.connections, site, tuple, zone);
-    const context = { ruleset: site.state.ruleset, view: site.view, known };
+    const context = { ruleset: site.state.ruleset, view: site.view, known, drawPort: walk.drawPort };
     return evaluateHook(hookName, flight, context).flatMap((outcome) => {
       const after = afterHook(before, site, hookName, outcome, true);
       if (outcome.verdict.kind === 'accept') return next(outcome.flight, after);

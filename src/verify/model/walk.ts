@@ -7,7 +7,7 @@ import { deviceSysctl } from '../../host/sysctl-key.ts';
 import { INVALID, type KnownConnections, type Tracking } from './connection.ts';
 import type { EndReason } from './end-reason.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
-import type { Flight } from './flight.ts';
+import type { DrawPort, Flight } from './flight.ts';
 import { fragmented, reassembled } from './fragments.ts';
 import type { Packet } from './packet.ts';
 import { passDevice } from './pass-device.ts';
@@ -53,11 +53,13 @@ interface Beginning {
 /** Walks packets from namespace to namespace: each method is a stage of the kernel's, and gives all ways that lead on from it. */
 export class Walk {
   readonly map: SiteMap;
+  readonly drawPort: DrawPort | undefined;
   /** How often a packet has come in anywhere since it was sent, all ways together. */
   #arrivals = 0;
 
-  constructor(map: SiteMap) {
+  constructor(map: SiteMap, drawPort?: DrawPort) {
     this.map = map;
+    this.drawPort = drawPort;
   }
 
   /**
@@ -287,12 +289,14 @@ export class Walk {
   ): Outcomes {
     const known: KnownConnections = (tuple, zone) => knownConnection(state.connections, site, tuple, zone);
     const { ruleset } = site.state;
-    return evaluateHook(hook, flight, { ruleset, view: site.view, known }).flatMap((outcome) => {
-      const after = afterHook(state, site, hook, outcome);
-      return outcome.verdict.kind === 'accept'
-        ? follow(outcome.flight, after)
-        : [stopped(after, site, outcome.flight.packet, hook, outcome, { bounce: refusalOf(site, hook, outcome) })];
-    });
+    return evaluateHook(hook, flight, { ruleset, view: site.view, known, drawPort: this.drawPort }).flatMap(
+      (outcome) => {
+        const after = afterHook(state, site, hook, outcome);
+        return outcome.verdict.kind === 'accept'
+          ? follow(outcome.flight, after)
+          : [stopped(after, site, outcome.flight.packet, hook, outcome, { bounce: refusalOf(site, hook, outcome) })];
+      },
+    );
   }
 }
 
