@@ -6,6 +6,7 @@ import type { SysctlSetting } from '../../src/host/owned-state.ts';
 import { MAIN_TABLE, type NextHop, type Route, type RouteType, type RoutingRule } from '../../src/host/route.ts';
 import { anyIptablesTable } from './arbitrary-iptables.ts';
 import { anyAddress, anyMark, anyPort } from './arbitrary-match.ts';
+import { anyNftText } from './arbitrary-nft-text.ts';
 import { anyBridgeTable, anyDeviceTable, anyTable } from './arbitrary-table.ts';
 import { addressesOf, addressIn, devicesOf, neighboursOf, SITES, type SiteName, VIRTUAL } from './site-plan.ts';
 import type { Conversation, SiteSettings, World } from './world.ts';
@@ -184,6 +185,10 @@ function anySettings(site: SiteName): fc.Arbitrary<SiteSettings> {
           selector: ({ family, name }) => `${family} ${name}`,
         }),
       },
+    ),
+    texts: fc.oneof(
+      { weight: 1, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: anyNftText('x1').map((text) => [text]) },
     ),
     routes: fc.array(anyRoute(site), { maxLength: 3 }),
     rules: fc.array(anyRoutingRule(site), { maxLength: 2 }),

@@ -23,7 +23,7 @@ const PATIENCE = 30;
 export interface Tally {
   packets: number;
   unknown: number;
-  /** Packets for which a neighbour had been learnt since the hosts were read. */
+  /** Packets for which a neighbour, or what a tunnel takes, had been learnt since the hosts were read. */
   outdated: number;
   /** Packets that were delivered somewhere, refused with an answer, and neither. */
   delivered: number;
@@ -110,7 +110,8 @@ export class ConversationRunner {
     this.#count(seen, packet);
     this.#hasLearntPath ||= seen.some(isTooLong);
     if (matching.length === 0) {
-      if (number > 0 && predictions.some(({ isAsking }) => isAsking)) {
+      const hasLearnt = number > 1 && seen.some(isTooLong) && predictions.some(({ isCarried }) => isCarried);
+      if (hasLearnt || (number > 0 && predictions.some(({ isAsking }) => isAsking))) {
         this.#tally.outdated++;
         return { arrived: undefined, ways: [] };
       }

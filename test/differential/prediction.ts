@@ -19,6 +19,8 @@ export interface Prediction {
   readonly story: string;
   /** The kernel tells an error only so often: that nothing is heard is no disagreement. */
   readonly mayBeSilent: boolean;
+  /** It goes through a tunnel: what that takes hangs on the packets before, too (`skb_tunnel_check_pmtu`). */
+  readonly isCarried: boolean;
   /** A neighbour is asked for that the host may have learnt of meanwhile, by being asked itself. */
   readonly isAsking: boolean;
   /** It goes round until its hop limit is used up: which router then says so isn't followed. */
@@ -58,6 +60,7 @@ function predictionOf(outcomes: readonly WalkOutcome[], story: string): Predicti
   return {
     heard,
     ...(why !== undefined && { unknown: why }),
+    isCarried: outcomes.some(({ steps }) => steps.some(({ kind }) => kind === 'encapsulate')),
     isAsking: outcomes.some(({ reason }) => reason.kind === 'no-neighbour'),
     connections: outcomes.at(-1)?.connections ?? new Map(),
     story,

@@ -1,5 +1,6 @@
 import type { Chain, Rule, Table } from '../../src/netfilter/node.ts';
 import type { IptablesTable } from './iptables-text.ts';
+import type { NftText } from './nft-text.ts';
 import type { SiteName } from './site-plan.ts';
 import type { Conversation, SiteSettings, World } from './world.ts';
 
@@ -35,6 +36,8 @@ function* smallerSettings(settings: SiteSettings): Generator<SiteSettings> {
   for (const tables of withoutOne(settings.tables)) yield { ...settings, tables };
   for (const iptables of withoutOne(settings.iptables)) yield { ...settings, iptables };
   for (const iptables of withOneSmaller(settings.iptables, smallerIptables)) yield { ...settings, iptables };
+  for (const texts of withoutOne(settings.texts)) yield { ...settings, texts };
+  for (const texts of withOneSmaller(settings.texts, smallerTexts)) yield { ...settings, texts };
   for (const routes of withoutOne(settings.routes)) yield { ...settings, routes };
   for (const rules of withoutOne(settings.rules)) yield { ...settings, rules };
   for (const sysctls of withoutOne(settings.sysctls)) yield { ...settings, sysctls };
@@ -49,6 +52,14 @@ function* smallerSettings(settings: SiteSettings): Generator<SiteSettings> {
 function* smallerIptables(table: IptablesTable): Generator<IptablesTable> {
   for (const rules of withoutOne(table.rules)) if (rules.length > 0) yield { ...table, rules };
   for (const rules of withOneSmaller(table.rules, smallerLines)) yield { ...table, rules };
+}
+
+function* smallerTexts(text: NftText): Generator<NftText> {
+  for (const chains of withoutOne(text.chains)) if (chains.length > 0) yield { ...text, chains };
+  const chains = withOneSmaller(text.chains, function* (chain) {
+    for (const rules of withoutOne(chain.rules)) yield { ...chain, rules };
+  });
+  for (const smaller of chains) yield { ...text, chains: smaller };
 }
 
 function* smallerLines(line: string): Generator<string> {

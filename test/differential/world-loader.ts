@@ -16,6 +16,8 @@ import { readSysctls } from '../../src/kernel/sysctl-reader.ts';
 import type { Table } from '../../src/netfilter/node.ts';
 import type { TableName } from '../../src/netfilter/table-change.ts';
 import { IptablesLoader } from './iptables-loader.ts';
+import { loadNftText } from './nft-loader.ts';
+import type { NftText } from './nft-text.ts';
 import type { SiteSettings } from './world.ts';
 
 /** NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE: of no flow in particular, of all. */
@@ -65,6 +67,7 @@ export class WorldLoader implements Disposable {
     this.#tables.push(...this.#ruleset.list());
     for (const table of settings.tables)
       if (this.#attempt(() => this.#ruleset.apply([{ kind: 'add-table', table }]))) this.#tables.push(table);
+    const texts = settings.texts.flatMap((text) => this.#loadText(text));
     const { first } = this;
     const sysctls = this.#namespace.run(() => readSysctls(this.#sysctls.keys()));
     return {
@@ -73,13 +76,26 @@ export class WorldLoader implements Disposable {
       rules: readRules(this.#route),
       sysctls: new Map([...first.sysctls, ...sysctls]),
       neighbours: neighbourTable(readNeighbours(this.#route, this.#links)),
-      ruleset: { tables: this.#presentTables(own) },
+      ruleset: { tables: this.#presentTables([...own, ...texts]) },
     };
   }
 
-  /** In the order in which they were registered: legacy tables have been there all the time. */
-  #presentTables(iptables: readonly Table[]): readonly Table[] {
-    const left = new Map(iptables.map((table) => [`${table.family} ${table.name}`, table]));
+  #loadText(text: NftText): readonly Table[] {
+    const table = loadNftText(this.#namespace, text);
+    if (typeof table === 'string') {
+      this.#note(table);
+      return [];
+    }
+    this.#tables.push({ family: 'inet', name: text.name });
+    return [table];
+  }
+
+  /**
+   * In the order in which they were registered: legacy tables have been there all the time.
+   * @param read what is read otherwise than by netlink
+   */
+  #presentTables(read: readonly Table[]): readonly Table[] {
+    const left = new Map(read.map((table) => [`${table.family} ${table.name}`, table]));
     const tables = this.#ruleset.list().flatMap((name) => {
       const key = `${name.family} ${name.name}`;
       const own = left.get(key);

@@ -3,6 +3,7 @@ import type { SysctlSetting } from '../../src/host/owned-state.ts';
 import type { Route, RoutingRule } from '../../src/host/route.ts';
 import type { Table } from '../../src/netfilter/node.ts';
 import type { IptablesTable } from './iptables-text.ts';
+import type { NftText } from './nft-text.ts';
 import type { SiteName } from './site-plan.ts';
 
 /** What one host has beyond what every host begins with. */
@@ -10,6 +11,8 @@ export interface SiteSettings {
   readonly tables: readonly Table[];
   /** One of each name and family at most. */
   readonly iptables: readonly IptablesTable[];
+  /** Tables for nft itself, of different names. */
+  readonly texts: readonly NftText[];
   readonly routes: readonly Route[];
   readonly rules: readonly RoutingRule[];
   readonly sysctls: readonly SysctlSetting[];

@@ -1,6 +1,7 @@
 import { isFlagType } from '../data-type.ts';
-import { dependencyMatch, establishedFact } from '../header-dependency.ts';
+import { dependencyMatch, isDependency } from '../header-dependency.ts';
 import type { DataType, NatFlag, RejectType, Rule, Statement, TableFamily } from '../node.ts';
+import { type HeaderDependency, headerDependencies } from '../payload-field.ts';
 import {
   isList,
   isObject,
@@ -22,18 +23,24 @@ type RuleContext = Pick<ExpressionContext, 'findSet'> & { readonly family: Table
 export function parseRule(statements: readonly Json[], comment: string | undefined, context: RuleContext): Rule {
   const result: Statement[] = [];
   for (const node of statements) {
-    const transports: number[] = [];
-    const statement = parseStatement(node, { ...context, requireTransport: (protocol) => transports.push(protocol) });
-    for (const protocol of transports) {
-      const known = result.map(establishedFact).some((fact) => fact?.key === 'l4proto' && fact.value === protocol);
-      if (!known) result.push(dependencyMatch({ key: 'l4proto', value: protocol }));
-    }
+    const required: HeaderDependency[] = [];
+    const statement = parseStatement(node, {
+      ...context,
+      requireTransport: (value) => required.push({ key: 'l4proto', value }),
+      requireNetwork: (header) => required.push(...headerDependencies(header, context.family)),
+    });
+    for (const dependency of required)
+      if (!result.some((each) => isDependency(each, dependency))) result.push(dependencyMatch(dependency));
     result.push(statement);
   }
   return { statements: result, ...(comment !== undefined && { comment }) };
 }
 
-type StatementContext = ExpressionContext & { readonly family: TableFamily };
+type StatementContext = ExpressionContext & {
+  readonly family: TableFamily;
+  /** Told of the family whose errors a rejection sends: it is for packets of that family alone. */
+  requireNetwork(header: 'ip' | 'ip6'): void;
+};
 
 function parseStatement(node: Json, context: StatementContext): Statement {
   try {
@@ -75,7 +82,7 @@ function parseTagged(tag: string, content: JsonObject, node: Json, context: Stat
       return { kind: tag, ...(port !== undefined && { port }), flags: natFlags(content.flags) };
     }
     case 'reject':
-      return { kind: 'reject', with: parseReject(content) };
+      return { kind: 'reject', with: parseReject(content, context) };
     case 'notrack':
       return { kind: 'notrack' };
     case 'mangle':
@@ -141,11 +148,12 @@ const REJECT_NAMES: Readonly<Record<string, RejectType>> = {
   'no-route': 'net-unreachable',
 };
 
-function parseReject({ type, expr }: JsonObject): RejectType {
+function parseReject({ type, expr }: JsonObject, context: StatementContext): RejectType {
   if (type === undefined) return 'port-unreachable';
   if (type === 'tcp reset') return type;
   const found = REJECT_NAMES[text(expr)];
   if (found === undefined) throw new NotModelled('reject');
+  if (type === 'icmp' || type === 'icmpv6') context.requireNetwork(type === 'icmp' ? 'ip' : 'ip6');
   return found;
 }
 

@@ -1,5 +1,5 @@
 import { isFlagType } from '../data-type.ts';
-import { dependencyMatch, establishedFact } from '../header-dependency.ts';
+import { dependencyMatch, isDependency } from '../header-dependency.ts';
 import { NotModelled, oneOf } from '../nft-json/json-node.ts';
 import { dataTypesOf, type ExpressionContext } from '../nft-json/parse-expression.ts';
 import type {
@@ -12,12 +12,17 @@ import type {
   Statement,
   TableFamily,
 } from '../node.ts';
+import { type HeaderDependency, headerDependencies } from '../payload-field.ts';
 import { literalOf, parseDuration, parseFlags, parseMapElements, parseVerdict } from './parse-constant.ts';
 import { parseExpression } from './parse-expression.ts';
 import type { TokenReader } from './token-reader.ts';
 
 type RuleContext = Pick<ExpressionContext, 'findSet'> & { readonly family: TableFamily };
-type StatementContext = ExpressionContext & { readonly family: TableFamily };
+type StatementContext = ExpressionContext & {
+  readonly family: TableFamily;
+  /** Told of the family whose errors a rejection sends: it is for packets of that family alone. */
+  requireNetwork(header: 'ip' | 'ip6'): void;
+};
 
 /** A rule up to the end of its line. What isn't modelled is kept as text, with all that follows it in the rule. */
 export function parseRule(reader: TokenReader, context: RuleContext): Rule {
@@ -28,17 +33,16 @@ export function parseRule(reader: TokenReader, context: RuleContext): Rule {
       comment = reader.word();
       continue;
     }
-    const transports: number[] = [];
+    const required: HeaderDependency[] = [];
     const position = reader.position;
     try {
-      const requireTransport = (protocol: number) => transports.push(protocol);
-      const statement = parseStatement(reader, { ...context, requireTransport });
-      for (const protocol of transports) {
-        const known = statements
-          .map(establishedFact)
-          .some((fact) => fact?.key === 'l4proto' && fact.value === protocol);
-        if (!known) statements.push(dependencyMatch({ key: 'l4proto', value: protocol }));
-      }
+      const statement = parseStatement(reader, {
+        ...context,
+        requireTransport: (value) => required.push({ key: 'l4proto', value }),
+        requireNetwork: (header) => required.push(...headerDependencies(header, context.family)),
+      });
+      for (const dependency of required)
+        if (!statements.some((each) => isDependency(each, dependency))) statements.push(dependencyMatch(dependency));
       statements.push(statement);
     } catch (error) {
       if (!(error instanceof NotModelled)) throw error;
@@ -74,7 +78,7 @@ function parseStatement(reader: TokenReader, context: StatementContext): Stateme
     case 'counter':
       return parseCounter(reader);
     case 'reject':
-      return parseReject(reader);
+      return parseReject(reader, context);
     case 'masquerade':
     case 'redirect': {
       reader.next();
@@ -174,14 +178,15 @@ const REJECT_NAMES: Readonly<Record<string, RejectType>> = {
   'no-route': 'net-unreachable',
 };
 
-function parseReject(reader: TokenReader): Statement {
+function parseReject(reader: TokenReader, context: StatementContext): Statement {
   reader.next();
   if (!reader.accept('with')) return { kind: 'reject', with: 'port-unreachable' };
   if (reader.accept('tcp')) {
     reader.expect('reset');
     return { kind: 'reject', with: 'tcp reset' };
   }
-  oneOf(['icmp', 'icmpv6', 'icmpx'], reader.word());
+  const family = oneOf(['icmp', 'icmpv6', 'icmpx'], reader.word());
+  if (family !== 'icmpx') context.requireNetwork(family === 'icmp' ? 'ip' : 'ip6');
   // old versions say `icmp type port-unreachable`
   reader.accept('type');
   const type = REJECT_NAMES[reader.word()];

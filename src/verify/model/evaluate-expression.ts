@@ -251,7 +251,7 @@ function inEthernet({ frame, inputDevice }: Flight, view: KernelView, mac: Mac |
 const ETHERNET = 1;
 
 function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): Value {
-  const { packet, inputDevice, outputDevice, frame } = flight;
+  const { packet, inputDevice, outputDevice, nextHop, frame } = flight;
   const isFour = packet.source.family === 4;
   const device = (name: string | undefined) => (name === undefined ? undefined : view.device(name));
   switch (key) {
@@ -266,7 +266,8 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
     case 'oif':
       return BigInt(device(outputDevice)?.index ?? 0);
     case 'iiftype':
-      return optional(device(inputDevice)?.type);
+      // of the device that the packet belongs to by now: of one that leaves, where it leaves by (`NFT_META_IFTYPE`)
+      return optional(device(nextHop === undefined ? inputDevice : outputDevice)?.type);
     case 'oiftype':
       return optional(device(outputDevice)?.type);
     case 'iifgroup':

@@ -328,6 +328,27 @@ COMMIT
     assert.deepEqual(sourcePorts('masquerade to :39999-40001'), [40000]);
     assert.deepEqual(sourcePorts('masquerade to :39999-40001 random').sort(), [39999, 40000, 40001]);
   });
+
+  it('knows the type of the device that a packet belongs to: where it leaves by, once it leaves', () => {
+    const ruleset = (hook: string) =>
+      parseNftText(`table ip t { chain c { type filter hook ${hook} priority 0; iiftype ether drop; } }`);
+    const packet = tcp('10.0.0.1', '10.0.0.2', 80);
+    const leaving = { outputDevice: 'eth0', nextHop: packet.destination };
+    assert.equal(run(ruleset('output'), 'output', packet, { outputDevice: 'eth0' })[0]?.verdict.kind, 'accept');
+    assert.equal(run(ruleset('postrouting'), 'postrouting', packet, leaving)[0]?.verdict.kind, 'drop');
+    assert.equal(run(ruleset('input'), 'input', packet, { inputDevice: 'lo' })[0]?.verdict.kind, 'accept');
+  });
+
+  it('sends errors of one family to packets of that family alone', () => {
+    const ruleset = parseNftText(`table inet t { chain c { type filter hook input priority 0;
+      reject with icmp net-unreachable
+      reject with icmpv6 addr-unreachable
+    } }`);
+    const with4 = run(ruleset, 'input', tcp('10.0.0.1', '10.0.0.2', 80))[0]?.verdict;
+    assert.deepEqual(with4, { kind: 'reject', with: 'net-unreachable' });
+    const with6 = run(ruleset, 'input', tcp('fd00::1', 'fd00::2', 80))[0]?.verdict;
+    assert.deepEqual(with6, { kind: 'reject', with: 'host-unreachable' });
+  });
 });
 
 function reversedPacket(packet: Packet): Packet {

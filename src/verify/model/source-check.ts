@@ -94,7 +94,9 @@ function wayBackProblem(
   if (back.some(({ content }) => content.kind === 'local') && !acceptsOwn) return own;
   if (mode === 0) return undefined;
   const ways = back.flatMap(({ content }) => (content.kind === 'unicast' ? (content.hop.device ?? []) : []));
-  const isOwn = back.some(({ content }) => content.kind === 'local' && device === 'lo');
+  // an address of its own is on the way that it came by, if it is on that device; loosely anywhere (`__fib_validate_source`)
+  const locals = back.flatMap(({ content }) => (content.kind === 'local' ? content.route : []));
+  const isOwn = locals.some(({ nextHops }) => device === 'lo' || mode === 2 || nextHops[0]?.device === device);
   if (isOwn || ways.includes(device) || (mode === 2 && ways.length > 0)) return undefined;
   return { kind: 'reverse-path', device, mode, source, ways, sysctl: decisiveKey(site, 'rp_filter', device) };
 }

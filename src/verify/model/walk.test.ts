@@ -126,6 +126,31 @@ describe('a packet that has no way', () => {
   });
 });
 
+describe('a packet from an address of the host itself', () => {
+  const files = (settings: string) => ({
+    'addr.json': JSON.stringify([
+      { ifname: 'west', addr_info: [{ family: 'inet', local: '10.1.0.1', prefixlen: 24, scope: 'global' }] },
+      { ifname: 'east', addr_info: [{ family: 'inet', local: '10.7.0.1', prefixlen: 24, scope: 'global' }] },
+    ]),
+    'route.json': JSON.stringify([
+      { type: 'local', dst: '10.1.0.1', dev: 'west', table: 'local' },
+      { type: 'local', dst: '10.7.0.1', dev: 'east', table: 'local' },
+    ]),
+    'rule.json': JSON.stringify([{ priority: 0, src: 'all', table: 'local' }]),
+    'sysctl.txt': `net.ipv4.ip_forward = 1\n${settings}`,
+  });
+  const fate = (source: string, ...settings: readonly string[]) =>
+    meet(router('', files(settings.map((each) => `net.ipv4.conf.all.${each}\n`).join(''))), [source, '10.7.0.1']).met
+      .reason.kind;
+
+  it('is taken where that is allowed, and the address is on its device or the way back is asked for loosely', () => {
+    assert.equal(fate('10.1.0.1'), 'own-source');
+    assert.equal(fate('10.1.0.1', 'accept_local = 1', 'rp_filter = 1'), 'delivered');
+    assert.equal(fate('10.7.0.1', 'accept_local = 1', 'rp_filter = 1'), 'reverse-path');
+    assert.equal(fate('10.7.0.1', 'accept_local = 1', 'rp_filter = 2'), 'delivered');
+  });
+});
+
 describe('the packet of a tunnel', () => {
   const own = (local: string) => [{ family: 'inet', local, prefixlen: 24, scope: 'global' }];
   const files = {
