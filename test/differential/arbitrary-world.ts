@@ -176,7 +176,7 @@ function anySettings(site: SiteName): fc.Arbitrary<SiteSettings> {
       },
     ),
     iptables: fc.oneof(
-      { weight: 7, arbitrary: fc.constant([]) },
+      { weight: 9, arbitrary: fc.constant([]) },
       {
         weight: 1,
         arbitrary: fc.uniqueArray(anyIptablesTable(site), {
@@ -187,7 +187,7 @@ function anySettings(site: SiteName): fc.Arbitrary<SiteSettings> {
       },
     ),
     texts: fc.oneof(
-      { weight: 1, arbitrary: fc.constant([]) },
+      { weight: 11, arbitrary: fc.constant([]) },
       { weight: 1, arbitrary: anyNftText('x1').map((text) => [text]) },
     ),
     routes: fc.array(anyRoute(site), { maxLength: 3 }),

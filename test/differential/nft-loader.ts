@@ -13,12 +13,12 @@ export function loadNftText(namespace: NetworkNamespace, text: NftText): Table |
   if (NFT_MISSING !== false) return NFT_MISSING;
   const run = (options: readonly string[], input = '') =>
     namespace.run(() => spawnSync('nft', options, { input, encoding: 'utf8' }));
-  const { status, stderr } = run(['-f', '-'], formatNftText(text));
+  const listing = `list table inet ${text.name}`;
+  const { status, stdout, stderr } = run(['-f', '-'], `${formatNftText(text)}${listing}\n`);
   if (status !== 0) return `nft: ${stderr.trim().split('\n').slice(0, 2).join(' ')}`;
-  const listing = ['list', 'table', 'inet', text.name];
   const { ruleset } = parseRulesets({
-    nftJson: run(['-j', ...listing]).stdout,
-    nftText: run(listing).stdout,
+    nftJson: run(['-j', ...listing.split(' ')]).stdout,
+    nftText: stdout,
     iptables: '',
     ip6tables: '',
     ipset: undefined,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { runDifferential } from '../differential/differential.ts';
 import { IPTABLES_MISSING } from '../differential/iptables-loader.ts';
+import { NFT_MISSING } from '../differential/nft-loader.ts';
 
 /** Enough for a minute or two; `npm run test:differential -- --cases N` runs more, and from another seed each time. */
 const CASES = 1000;
@@ -11,6 +12,7 @@ const MOST_UNKNOWN = 1;
 
 it('the model and the kernel agree on random hosts, rules and packets', (t) => {
   if (IPTABLES_MISSING !== false) t.diagnostic(`no case has iptables rules: ${IPTABLES_MISSING}`);
+  if (NFT_MISSING !== false) t.diagnostic(`no case has tables in nft's words: ${NFT_MISSING}`);
   const { disagreements, cases, packets, unknown, delivered, refused, silent, cpuSeconds } = runDifferential({
     cases: CASES,
     seed: SEED,
