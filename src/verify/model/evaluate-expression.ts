@@ -5,22 +5,13 @@ import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
 import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
 import { translatedEnds } from './connection.ts';
+import { findElement } from './find-element.ts';
 import type { EvaluationContext, Flight, KernelView } from './flight.ts';
 import { fragmentField, isLaterPiece, pieceLength } from './fragments.ts';
 import { aspectOf, observeLayout, observePoint, observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { hasPorts } from './packet.ts';
-import {
-  ABSENT,
-  both,
-  certain,
-  findElement,
-  UNKNOWN,
-  type Value,
-  type Values,
-  valueOfLiteral,
-  type Weighted,
-} from './value.ts';
+import { ABSENT, both, certain, UNKNOWN, type Value, type Values, valueOfLiteral, type Weighted } from './value.ts';
 
 type Outcome = readonly Weighted<Values>[];
 

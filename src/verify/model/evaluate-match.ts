@@ -1,5 +1,6 @@
 import type { Expression, Statement } from '../../netfilter/node.ts';
 import { evaluate, evaluateKey } from './evaluate-expression.ts';
+import { findElement } from './find-element.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
 import { observeLiteral, observeOrder } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
@@ -9,7 +10,6 @@ import {
   both,
   certain,
   covers,
-  findElement,
   UNKNOWN,
   type Value,
   type Values,

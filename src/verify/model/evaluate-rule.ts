@@ -6,12 +6,13 @@ import type { Expression, MapElement, RejectType, Rule, Statement, Verdict } fro
 import { inZone, type NatEnd, type Tracking, translated, UNTRACKED } from './connection.ts';
 import { evaluate, evaluateKey } from './evaluate-expression.ts';
 import { evaluateMatch } from './evaluate-match.ts';
+import { findElement } from './find-element.ts';
 import type { EvaluationContext, Flight } from './flight.ts';
 import { observer } from './observation.ts';
 import { observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
 import { formatPacket } from './packet.ts';
-import { ABSENT, both, certain, findElement, UNKNOWN, type Value, type Values, type Weighted } from './value.ts';
+import { ABSENT, both, certain, UNKNOWN, type Value, type Values, type Weighted } from './value.ts';
 
 /** What a rule makes of a packet: `next` where it doesn't match, or matches and decides nothing. */
 export type RuleVerdict =

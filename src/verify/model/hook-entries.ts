@@ -47,7 +47,7 @@ function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly Ho
   const chains = ruleset.tables
     .filter((table) => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
     .filter(({ flags }) => !flags.includes('dormant'))
-    .flatMap((table) => table.chains.flatMap((chain): ChainEntry[] => entryOf(table, chain)));
+    .flatMap(chainEntries);
   // of one priority, what was registered last comes first
   const here = chains.filter(({ base }) => base.hook === hook).reverse();
   const nat = here.filter(({ base }) => base.type === 'nat').sort(byPriority);
@@ -63,9 +63,19 @@ function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly Ho
   return entries.sort(byPriority);
 }
 
-function entryOf(table: Table, chain: Chain): ChainEntry[] {
-  const { base } = chain;
-  return base === undefined ? [] : [{ kind: 'chain', table, chain, base, priority: base.priority }];
+const CHAIN_ENTRIES = new WeakMap<Table, readonly ChainEntry[]>();
+
+/** The base chains of a table, looked for once for all hooks: of a hundred thousand chains a few are. */
+function chainEntries(table: Table): readonly ChainEntry[] {
+  const known = CHAIN_ENTRIES.get(table);
+  if (known !== undefined) return known;
+  const entries: ChainEntry[] = [];
+  for (const chain of table.chains) {
+    const { base } = chain;
+    if (base !== undefined) entries.push({ kind: 'chain', table, chain, base, priority: base.priority });
+  }
+  CHAIN_ENTRIES.set(table, entries);
+  return entries;
 }
 
 function byPriority(left: HookEntry, right: HookEntry): number {

@@ -1,5 +1,5 @@
 import { literalBounds } from '../../netfilter/literal-bounds.ts';
-import type { Literal, MapElement, SetElement } from '../../netfilter/node.ts';
+import type { Literal } from '../../netfilter/node.ts';
 
 /** What of a packet nobody here can tell. */
 export const UNKNOWN: unique symbol = Symbol('unknown');
@@ -47,82 +47,4 @@ export function covers(literal: Literal, value: Value): Answer {
   const bounds = literalBounds(literal);
   if (value === UNKNOWN || bounds === undefined || typeof value === 'string') return UNKNOWN;
   return bounds.low <= value && value <= bounds.high;
-}
-
-/** Elements with one value in each part by that; the others one by one. */
-interface ElementIndex<Element> {
-  readonly exact: ReadonlyMap<string, Element>;
-  readonly others: readonly Element[];
-  /** By part of the key: the values that exact elements have there. */
-  readonly columns: readonly ReadonlySet<Value>[];
-}
-
-const INDEXES = new WeakMap<readonly SetElement[], ElementIndex<SetElement>>();
-
-function keyOfValues(values: Values): string | undefined {
-  let key = '';
-  for (const value of values) {
-    if (typeof value === 'symbol') return undefined;
-    key += `${value}|`;
-  }
-  return key;
-}
-
-function indexOf(elements: readonly SetElement[]): ElementIndex<SetElement> {
-  const known = INDEXES.get(elements);
-  if (known !== undefined) return known;
-  const exact = new Map<string, SetElement>();
-  const others: SetElement[] = [];
-  const columns: Set<Value>[] = [];
-  for (const element of elements) {
-    const wild = element.key.some((literal) => literal.kind === 'name' && literal.name.endsWith('*'));
-    const values = element.key.map(valueOfLiteral);
-    const key = wild ? undefined : keyOfValues(values);
-    if (key === undefined) others.push(element);
-    else {
-      exact.set(key, element);
-      for (const [part, value] of values.entries()) {
-        const column = columns[part] ?? new Set();
-        columns[part] = column.add(value);
-      }
-    }
-  }
-  const index = { exact, others, columns };
-  INDEXES.set(elements, index);
-  return index;
-}
-
-/** The element that holds the values; undefined for none, UNKNOWN where nobody can tell. */
-export function findElement<Element extends SetElement | MapElement>(
-  elements: readonly Element[],
-  values: Values,
-): Element | undefined | typeof UNKNOWN;
-export function findElement(elements: readonly SetElement[], values: Values): SetElement | undefined | typeof UNKNOWN {
-  if (elements.length === 0 || values.includes(ABSENT)) return undefined;
-  const { exact, others, columns } = indexOf(elements);
-  const key = keyOfValues(values);
-  const found = key === undefined ? undefined : exact.get(key);
-  if (found !== undefined) return found;
-  // one part that no element has is enough, whatever the unknown ones are
-  let doubtful = key === undefined && values.every((value, part) => value === UNKNOWN || columns[part]?.has(value));
-  for (const element of others) {
-    const answer = coversAll(element.key, values);
-    if (answer === true) return element;
-    if (answer === UNKNOWN) doubtful = true;
-  }
-  return doubtful ? UNKNOWN : undefined;
-}
-
-function coversAll(key: readonly Literal[], values: Values): Answer {
-  let answer: Answer = true;
-  for (const [index, value] of values.entries()) {
-    const literal = key[index];
-    // a catch-all element has one part, whatever the key has
-    if (literal === undefined) return key.length === 1 && answer;
-    const one = covers(literal, value);
-    if (one === false) return false;
-    if (one === UNKNOWN) answer = UNKNOWN;
-    if (literal.kind === 'name' && literal.name === '*' && key.length === 1) return true;
-  }
-  return answer;
 }
