@@ -6,6 +6,9 @@ type PartKey = number | bigint | string;
 
 const SAMPLE = 64;
 
+/** So many looks go through all elements before an index is made: who traces one packet needs none. */
+const LOOKS_WITHOUT_INDEX = 8;
+
 /**
  * The elements of a set that have one value in each part, found by the part that tells most of them apart: a map of a hundred
  * thousand endpoints is made ready for looks in a few ten milliseconds, with no text made of any key.
@@ -14,8 +17,8 @@ export class ExactElements<Element extends SetElement> {
   /** Those with ranges, prefixes or wildcards in their keys. */
   readonly others: readonly Element[];
   readonly #exact: readonly Element[];
-  readonly #part: number;
-  readonly #byPart = new Map<PartKey, Element | Element[]>();
+  #looks = 0;
+  #index: PartIndex<Element> | undefined;
   #columns: readonly ReadonlySet<PartKey>[] | undefined;
 
   constructor(elements: readonly Element[]) {
@@ -24,24 +27,16 @@ export class ExactElements<Element extends SetElement> {
     for (const element of elements) (element.key.every(isOne) ? exact : others).push(element);
     this.others = others;
     this.#exact = exact;
-    this.#part = tellingPart(exact);
-    for (const element of exact) {
-      const key = keyOfLiteral(element.key[this.#part]);
-      const known = this.#byPart.get(key);
-      if (known === undefined) this.#byPart.set(key, element);
-      else if (Array.isArray(known)) known.push(element);
-      else this.#byPart.set(key, [known, element]);
-    }
   }
 
   /** The element with these values, all of which are known. */
   find(values: Values): Element | undefined {
-    const known = this.#byPart.get(keyOfValue(values[this.#part]));
-    if (known === undefined) return undefined;
-    return (Array.isArray(known) ? known : [known]).find(
-      ({ key }) =>
-        key.length === values.length && values.every((value, part) => keyOfLiteral(key[part]) === keyOfValue(value)),
-    );
+    const wanted = values.map(keyOfValue);
+    if (this.#index === undefined && this.#looks++ < LOOKS_WITHOUT_INDEX) return withKey(this.#exact, wanted);
+    this.#index ??= indexByPart(this.#exact);
+    const { part, elements } = this.#index;
+    const known = elements.get(wanted[part] ?? '');
+    return known === undefined ? undefined : withKey(Array.isArray(known) ? known : [known], wanted);
   }
 
   /** Whether each of these values that is known stands in its part of some element. */
@@ -49,6 +44,37 @@ export class ExactElements<Element extends SetElement> {
     this.#columns ??= values.map((_, part) => new Set(this.#exact.map(({ key }) => keyOfLiteral(key[part]))));
     return values.every((value, part) => typeof value === 'symbol' || this.#columns?.[part]?.has(keyOfValue(value)));
   }
+}
+
+interface PartIndex<Element> {
+  readonly part: number;
+  readonly elements: ReadonlyMap<PartKey, Element | Element[]>;
+}
+
+function indexByPart<Element extends SetElement>(exact: readonly Element[]): PartIndex<Element> {
+  const part = tellingPart(exact);
+  const elements = new Map<PartKey, Element | Element[]>();
+  for (const element of exact) {
+    const key = keyOfLiteral(element.key[part]);
+    const known = elements.get(key);
+    if (known === undefined) elements.set(key, element);
+    else if (Array.isArray(known)) known.push(element);
+    else elements.set(key, [known, element]);
+  }
+  return { part, elements };
+}
+
+function withKey<Element extends SetElement>(
+  elements: readonly Element[],
+  wanted: readonly PartKey[],
+): Element | undefined {
+  for (const element of elements) {
+    const { key } = element;
+    let part = key.length === wanted.length ? 0 : wanted.length + 1;
+    while (part < wanted.length && keyOfLiteral(key[part]) === wanted[part]) part++;
+    if (part === wanted.length) return element;
+  }
+  return undefined;
 }
 
 function isOne(literal: Literal): boolean {

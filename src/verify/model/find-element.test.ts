@@ -44,6 +44,22 @@ describe('findElement', () => {
     );
   });
 
+  it('finds the same element at first and later, when it has an index', () => {
+    const elements: SetElement[] = Array.from({ length: 500 }, (_, number) => ({
+      key: [
+        { kind: 'number', value: number % 7 },
+        { kind: 'address', address: { family: 6, value: BigInt(number) << 64n } },
+      ],
+    }));
+    for (let look = 0; look < 50; look++) {
+      const number = 1 + ((look * 37) % 499);
+      const values = [BigInt(number % 7), BigInt(number) << 64n];
+      assert.equal(findElement(elements, values), elements[number]);
+      assert.equal(findElement(elements, [7n, BigInt(number) << 64n]), undefined);
+      assert.equal(findElement(elements, values.toReversed()), undefined);
+    }
+  });
+
   it('finds nothing for what a packet has not got, and knows nothing where an unknown part would decide', () => {
     const elements: SetElement[] = [
       {
