@@ -6,8 +6,7 @@ import { explainBreach } from './cause/explain-breach.ts';
 import { findNotes } from './cause/find-notes.ts';
 import type { DeclaredPath } from './declared-path.ts';
 import { type FabricRoute, SiteMap } from './model/site.ts';
-import { fleetOf } from './proof/fleet/fleet.ts';
-import { proveFleet } from './proof/fleet/prove-fleet.ts';
+import { proveHosts } from './proof/fleet/prove-fleet.ts';
 import { proveRules } from './proof/prove-rules.ts';
 import { provePath } from './prove-path.ts';
 import { type Note, reportOf, type VerifyReport } from './report.ts';
@@ -32,7 +31,7 @@ export function verifyHosts(hosts: readonly HostState[], options: VerifyHostsOpt
   const proof =
     hosts.length < MANY_HOSTS
       ? proveRules(hosts, { ...options, explain: explainBreach })
-      : proveFleet(fleetOf(hosts, options), { explain: explainBreach });
+      : proveHosts(hosts, { ...options, explain: explainBreach });
   const map = new SiteMap(hosts, options.fabric);
   const report = reportOf(
     proof.rules,

@@ -8,7 +8,7 @@ import { arbitraryFaults } from '../arbitrary.ts';
 import { plannedCluster, withNft } from '../planned-hosts.ts';
 import { proveRules } from '../prove-rules.ts';
 import { fleetOf } from './fleet.ts';
-import { proveFleet } from './prove-fleet.ts';
+import { proveFleet, proveHosts } from './prove-fleet.ts';
 
 /** What two proofs must agree on: of hosts alike one stands for all, so names may differ. */
 function tellingOf({ rules }: VerifyReport): object {
@@ -67,6 +67,16 @@ describe('proveFleet', () => {
         assert.deepEqual(tellingOf(proveFleet(fleetOf(faulty))), tellingOf(told));
       }
     });
+
+  it('tells the same of hosts whether they are like others or not', () => {
+    const { hosts, fabric } = plannedCluster({ hosts: 6, pods: 2, backend: 'auto', families: [4] });
+    const unlike = hosts.reduce(
+      (all, { name }, place) => withNft(all, name, `table ip t${place} { chain c { tcp dport 80 drop; } }`),
+      hosts,
+    );
+    for (const some of [hosts, unlike])
+      assert.deepEqual(tellingOf(proveHosts(some, { fabric })), tellingOf(proveRules(some, { fabric })));
+  });
 
   it('asks about those whom the API knows, and leaves out what was asked for', () => {
     fc.assert(

@@ -1,8 +1,9 @@
+import type { HostState } from '../../../host/network-state.ts';
 import { explainBreach } from '../../cause/explain-breach.ts';
 import type { VerifyReport } from '../../report.ts';
-import type { ProofOptions } from '../prove-rules.ts';
+import { type ProofOptions, proveRules } from '../prove-rules.ts';
 import { Examiner, type Speaker } from './examiner.ts';
-import type { Fleet } from './fleet.ts';
+import { type Fleet, fleetOf } from './fleet.ts';
 import { FleetView, type HostGroup } from './fleet-view.ts';
 import { fabricIndex, GroupOutlook } from './group-outlook.ts';
 import type { HostSketch } from './host-sketch.ts';
@@ -18,12 +19,22 @@ import { classifyPairs, type HostSet, type PairClass } from './pair-class.ts';
  * so of each sort one pair is asked about, by walking its packets between the two hosts as they are. A pair for which that
  * can't be told by two hosts alone is asked about by itself, with all hosts that have to do with it.
  */
-export function proveFleet(
-  fleet: Fleet,
-  { explain = explainBreach }: Pick<ProofOptions, 'explain'> = {},
-): VerifyReport {
-  const view = new FleetView(fleet);
-  const fabric = fabricIndex(fleet.fabric ?? []);
+export function proveFleet(fleet: Fleet, options: Pick<ProofOptions, 'explain'> = {}): VerifyReport {
+  return proveView(new FleetView(fleet), options);
+}
+
+/**
+ * As proveFleet, of hosts that are all there. Where most of them are like no other, as those are whose chains are called by
+ * their pods, proveRules takes less: it knows pods that are alike on such a host too.
+ */
+export function proveHosts(hosts: readonly HostState[], options: ProofOptions = {}): VerifyReport {
+  const { explain: _, ...rest } = options;
+  const view = new FleetView(fleetOf(hosts, rest));
+  return view.groups.length > hosts.length / 2 ? proveRules(hosts, options) : proveView(view, options);
+}
+
+function proveView(view: FleetView, { explain = explainBreach }: Pick<ProofOptions, 'explain'>): VerifyReport {
+  const fabric = fabricIndex(view.fleet.fabric ?? []);
   const outlooks = view.groups.map((group) => outlooksOf(view, group, fabric));
   const { classes, singular } = classifyPairs(view.groups, outlooks);
   const examiner = new Examiner(view, fabric, explain);
