@@ -7,7 +7,6 @@ import { inPieces } from '../src/agent/change-pieces.ts';
 import { PieceSize } from '../src/agent/piece-size.ts';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import { RulesetSession } from '../src/kernel/nftables/ruleset-session.ts';
-import type { TableChange } from '../src/netfilter/table-change.ts';
 import type { PlannedService, ServicePlan } from '../src/plan/service/service-plan.ts';
 import { ServiceTables } from '../src/render/service/service-tables.ts';
 import { type Figure, type Measured, type Skipped, summarize } from './figure.ts';
@@ -42,10 +41,11 @@ interface PeerSamples {
 
 async function measureSize(size: number, peer: PeerSamples | undefined): Promise<readonly Figure[]> {
   const plan = planOf(size);
+  const expected = { fronts: size, endpoints: size * ENDPOINTS };
   const loads: number[] = [];
   const load = async (tables: ServiceTables, session: RulesetSession) => {
-    const apply = (changes: readonly TableChange[]) => session.applyAsync(changes);
-    const render = (piece: Entries) => tables.change(piece, plan.surroundings).tables;
+    const apply = (prepared: () => Promise<void>) => prepared();
+    const render = (piece: Entries) => session.prepare(tables.change(piece, plan.surroundings).tables);
     const size = new PieceSize();
     const onTurn = (milliseconds: number) => size.adapt(milliseconds);
     loads.push(await timed(() => inPieces(piecesOf(plan, size), { render, apply, onTurn })));
@@ -53,11 +53,11 @@ async function measureSize(size: number, peer: PeerSamples | undefined): Promise
   for (let round = 1; round < LOADS; round++) {
     using namespace = NetworkNamespace.create();
     using session = RulesetSession.open(namespace);
-    await load(new ServiceTables(), session);
+    await load(new ServiceTables(expected), session);
   }
   using namespace = NetworkNamespace.create();
   using session = RulesetSession.open(namespace);
-  const tables = new ServiceTables();
+  const tables = new ServiceTables(expected);
   await load(tables, session);
 
   const kernel: number[] = [];

@@ -167,10 +167,19 @@ export class HostKernel implements AsyncDisposable {
   }
 
   /** Changes the tables of services in one transaction, a large one off the JavaScript thread. */
-  async applyTables(changes: readonly TableChange[]): Promise<void> {
+  applyTables(changes: readonly TableChange[]): Promise<void> {
+    return this.prepareTables(changes)();
+  }
+
+  /** The same in two steps, of which the first may come before former changes are done: what is returned is the second. */
+  prepareTables(changes: readonly TableChange[]): () => Promise<void> {
+    const large = isLarge(changes) ? this.#session.prepare(changes) : undefined;
+    return () => this.#applyTables(large ?? (async () => this.#session.apply(changes)));
+  }
+
+  async #applyTables(apply: () => Promise<void>): Promise<void> {
     const before = this.#session.generation();
-    if (isLarge(changes)) await this.#session.applyAsync(changes);
-    else this.#session.apply(changes);
+    await apply();
     // One step is this change alone.
     const generation = this.#session.generation();
     if (this.#ruleset?.generation === before && generation === before + 1)

@@ -26,7 +26,7 @@ type ServiceChange = readonly [string, PlannedService | undefined];
 
 export interface IptablesServiceReconcilerOptions extends ServiceReconcilerOptions {
   readonly kernel: ServiceReconcilerOptions['kernel'] &
-    Pick<HostKernel, 'countForeignTableChanges' | 'disregardTableChanges' | 'readServiceTables'>;
+    Pick<HostKernel, 'countForeignTableChanges' | 'disregardTableChanges' | 'readServiceTables' | 'applyTables'>;
 }
 
 const NO_RULES: IptablesRuleset = { tables: [] };

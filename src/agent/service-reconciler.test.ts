@@ -36,7 +36,11 @@ class TableHolder {
     return this.tables.map(foundServices);
   }
 
-  async applyTables(changes: readonly TableChange[]): Promise<void> {
+  prepareTables(changes: readonly TableChange[]): () => Promise<void> {
+    return async () => this.applyTables(changes);
+  }
+
+  applyTables(changes: readonly TableChange[]): void {
     if (this.refusals > 0) {
       this.refusals--;
       throw new FlatnetError({ operation: 'change tables', code: 'exhausted', message: 'refused' });

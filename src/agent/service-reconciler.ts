@@ -17,6 +17,7 @@ import type { NodeLocation } from '../plan/service/select-endpoints.ts';
 import type { PlannedService, ServiceSurroundings } from '../plan/service/service-plan.ts';
 import { wholeTable } from '../render/service/found-services.ts';
 import { GUARD_CHAIN } from '../render/service/service-chain.ts';
+import type { ExpectedElements } from '../render/service/service-set.ts';
 import { CLOSE_LOOPBACK, ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { inPieces } from './change-pieces.ts';
@@ -26,7 +27,10 @@ import { deleteStaleFlows } from './stale-flow-deletion.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 export interface ServiceReconcilerOptions {
-  readonly kernel: Pick<HostKernel, 'findServiceTables' | 'applyTables' | 'applySysctls' | 'protectsTables' | 'flows'>;
+  readonly kernel: Pick<
+    HostKernel,
+    'findServiceTables' | 'prepareTables' | 'applySysctls' | 'protectsTables' | 'flows'
+  >;
   readonly node: string;
   readonly configuration: Pick<AgentConfiguration, 'cluster' | 'nodePortAddresses'>;
   readonly cluster: {
@@ -109,7 +113,7 @@ export class ServiceReconciler {
   async #begin(surroundings: ServiceSurroundings): Promise<readonly ChangeResult[]> {
     const { kernel } = this.#options;
     const found = await kernel.findServiceTables();
-    const tables = new ServiceTables();
+    const tables = new ServiceTables(this.#expected());
     const budget = new TurnBudget();
     await budget.run(tables.adoption(found));
     await budget.nextTurn();
@@ -132,6 +136,15 @@ export class ServiceReconciler {
     }
     kernel.applySysctls(tables.finishAdoption().closing);
     return await this.#applyTables(diffTables(found.map(wholeTable), tables.tables));
+  }
+
+  /** As if each service had one address and port, and all its endpoints. */
+  #expected(): ExpectedElements {
+    const { services, endpoints } = this.#options.cluster.state;
+    return {
+      fronts: services.size,
+      endpoints: Iterator.from(endpoints.values()).reduce((sum, { length }) => sum + length, 0),
+    };
   }
 
   #surroundings(facts: HostFacts, directory: PeerDirectory): ServiceSurroundings {
@@ -212,10 +225,11 @@ export class ServiceReconciler {
   ): Promise<readonly ChangeResult[]> {
     const results: ChangeResult[] = [];
     try {
-      const apply = async (tables: readonly TableChange[]) => {
-        results.push(...(await this.#applyTables(tables)));
+      const prepare = (piece: readonly PlannedEntry[]) => this.#prepareTables(render(piece));
+      const apply = async (prepared: () => Promise<readonly ChangeResult[]>) => {
+        results.push(...(await prepared()));
       };
-      await inPieces(pieces, { render, apply, onTurn: (milliseconds) => this.#pieceSize.adapt(milliseconds) });
+      await inPieces(pieces, { render: prepare, apply, onTurn: (milliseconds) => this.#pieceSize.adapt(milliseconds) });
     } catch (error) {
       this.#trusted = false;
       throw error;
@@ -237,16 +251,22 @@ export class ServiceReconciler {
     return tables;
   }
 
-  /** @returns what was done, without the elements, which may be very many */
-  async #applyTables(tables: readonly TableChange[]): Promise<readonly ChangeResult[]> {
-    const { kernel } = this.#options;
-    this.#trusted = false;
-    if (tables.length > 0) await kernel.applyTables(tables);
-    this.#trusted = true;
-    if (tables.length === 0) return [];
-    this.#applied = true;
+  #applyTables(tables: readonly TableChange[]): Promise<readonly ChangeResult[]> {
+    return this.#prepareTables(tables)();
+  }
+
+  /** @returns carries the changes out, and tells what was done without the elements, which may be very many */
+  #prepareTables(tables: readonly TableChange[]): () => Promise<readonly ChangeResult[]> {
+    const carryOut = tables.length > 0 ? this.#options.kernel.prepareTables(tables) : undefined;
     const changes = tables.map((change) => ('elements' in change ? { ...change, elements: [] } : change));
-    return [{ change: { kind: 'change-tables', changes } }];
+    return async () => {
+      this.#trusted = false;
+      await carryOut?.();
+      this.#trusted = true;
+      if (carryOut === undefined) return [];
+      this.#applied = true;
+      return [{ change: { kind: 'change-tables', changes } }];
+    };
   }
 
   /** What follows from changes once the tables are right, and no new flow can go astray any more. */

@@ -2,6 +2,12 @@ import { canonicalElements, canonicalRule } from './canonical-rule.ts';
 import { mergedElements } from './element-key.ts';
 import type { BaseChain, Chain, MapElement, NamedMap, NamedSet, Table, TableFamily } from './node.ts';
 
+/**
+ * The `size` that a set is given once its hash table has been made for what it expects: as good as none, and yet one that
+ * the kernel has memory for where somebody lists the ruleset and loads it again.
+ */
+export const AMPLE_SIZE = 1 << 22;
+
 /** The one form of all tables that mean the same to the kernel: see canonicalRule; sets, maps and chains by their names. */
 export function canonicalTable(table: Table): Table {
   return {
@@ -38,7 +44,7 @@ export function declarationOf(set: NamedSet): NamedSet {
     key: set.key,
     flags: [...set.flags].sort(),
     ...(set.autoMerge === true && { autoMerge: true }),
-    ...(set.size !== undefined && { size: set.size }),
+    ...(set.size !== undefined && set.size !== AMPLE_SIZE && { size: set.size }),
     ...(set.timeout !== undefined && { timeout: set.timeout }),
     ...(set.comment !== undefined && { comment: set.comment }),
     elements: [],

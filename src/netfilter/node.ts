@@ -90,6 +90,11 @@ export interface NamedSet {
   readonly autoMerge?: boolean;
   /** Most elements it may hold: a hard maximum that also sizes the hash table. */
   readonly size?: number;
+  /**
+   * About how many elements will come, where nothing limits them: the kernel makes the hash table for so many at once,
+   * instead of making it larger again and again. No dump tells of it.
+   */
+  readonly expected?: number;
   /** Default lifetime of an element in milliseconds. */
   readonly timeout?: number;
   readonly elements: readonly SetElement[];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isFlatnetError } from '../../src/error/flatnet-error.ts';
+import { kernelFeatures } from '../../src/kernel/nftables/kernel-feature.ts';
 import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { canonicalTable } from '../../src/netfilter/canonical-table.ts';
 import { diffTables } from '../../src/netfilter/diff-tables.ts';
@@ -10,6 +11,7 @@ import { antiSpoof, MASQUERADE, number, SERVICES } from './example-table.ts';
 import { NFT_MISSING } from './nft-program.ts';
 
 const OWNED: Table = { ...MASQUERADE, flags: ['owner', 'persist'] };
+const OLD_KERNEL = { persistentOwner: false, changingDevices: false, changingSizes: false };
 const NAME = { family: 'ip', name: 'flatnet' } as const;
 
 describe('RulesetSession', () => {
@@ -128,7 +130,7 @@ describe('RulesetSession', () => {
   it('makes a chain anew where the kernel cannot change its devices', (t) => {
     const namespace = newNamespace(t);
     configure(namespace, ['link add veth1 type veth peer name peer1', 'link add veth2 type veth peer name peer2']);
-    using session = RulesetSession.open(namespace, { features: { persistentOwner: false, changingDevices: false } });
+    using session = RulesetSession.open(namespace, { features: OLD_KERNEL });
     const [from, to] = [antiSpoof('veth1'), antiSpoof('veth2')];
     session.apply([{ kind: 'add-table', table: { ...from, flags: ['owner', 'persist'] } }]);
     assert.equal(session.protects, false);
@@ -200,6 +202,24 @@ describe('loads larger than the socket buffer', () => {
     const result = session.read(NAME);
     assert.ok(result !== undefined);
     assert.deepEqual(diffTables([result], [second]), []);
+  });
+
+  it('are not limited by what a map was made for', (t) => {
+    const namespace = newNamespace(t);
+    const many = manyServices(5_000, 0);
+    const maps = many.maps.map((map) => ({ ...map, elements: map.elements.slice(0, 10), expected: 10 }));
+    for (const features of [kernelFeatures(), OLD_KERNEL]) {
+      using session = RulesetSession.open(namespace, { features });
+      session.apply([{ kind: 'add-table', table: { ...many, maps } }]);
+      const few = session.read(NAME);
+      assert.ok(few !== undefined);
+      assert.deepEqual(diffTables([few], [{ ...many, maps }]), []);
+      session.apply(diffTables([few], [many]));
+      const read = session.read(NAME);
+      assert.ok(read !== undefined);
+      assert.deepEqual(diffTables([read], [many]), []);
+      session.apply([{ kind: 'remove-table', table: NAME }]);
+    }
   });
 
   it('go in at once where the buffer allows, off the thread', async (t) => {

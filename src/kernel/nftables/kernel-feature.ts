@@ -6,6 +6,8 @@ export interface KernelFeatures {
   readonly persistentOwner: boolean;
   /** The devices of a netdev chain can be added to and taken from, Linux 6.4. */
   readonly changingDevices: boolean;
+  /** The size of a set can be changed, Linux 6.5. */
+  readonly changingSizes: boolean;
 }
 
 /** The features of the running kernel, by its version: an older one would take a chain's devices' removal for the chain's own. */
@@ -13,5 +15,5 @@ export function kernelFeatures(version = release()): KernelFeatures {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   const since = (wantedMajor: number, wantedMinor: number) =>
     major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
-  return { persistentOwner: since(6, 9), changingDevices: since(6, 4) };
+  return { persistentOwner: since(6, 9), changingDevices: since(6, 4), changingSizes: since(6, 5) };
 }

@@ -117,8 +117,23 @@ export class RulesetSession implements Disposable {
   }
 
   /** As `apply`, with the kernel's work done off the JavaScript thread. */
-  async applyAsync(changes: readonly TableChange[]): Promise<void> {
-    for (const { encoder, part } of this.#transactions(changes)) {
+  applyAsync(changes: readonly TableChange[]): Promise<void> {
+    return this.prepare(changes)();
+  }
+
+  /**
+   * What `applyAsync` has to do before it asks the kernel, where these are changes of elements alone: that may be done
+   * while another request is under way.
+   * @returns carries them out; to be called once
+   */
+  prepare(changes: readonly TableChange[]): () => Promise<void> {
+    const ready = changes.every(isOfElements) ? this.#encode(changes) : undefined;
+    return () => this.#carryOut(ready !== undefined && this.#fits(ready) ? [ready] : this.#transactions(changes));
+  }
+
+  async #carryOut(transactions: Iterable<EncodedTransaction>): Promise<void> {
+    for (const { encoder, part } of transactions) {
+      if (encoder.empty) continue;
       const failures = await this.#socket.exchangeAsync(encoder.builder);
       // The call that took them keeps hold of a load's megabytes until the next one of its kind.
       encoder.builder.release();
@@ -211,6 +226,10 @@ export class RulesetSession implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function isOfElements({ kind }: TableChange): boolean {
+  return kind === 'add-elements' || kind === 'remove-elements';
 }
 
 /** About as many bytes as a transaction takes, so that its buffer need not grow many times. */

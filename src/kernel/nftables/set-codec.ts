@@ -26,8 +26,11 @@ const FLAG_NUMBERS = {
   dynamic: SET_FLAGS.evaluated,
 } as const;
 
-/** Writes the attributes of NFT_MSG_NEWSET but the table's name; elements are messages of their own. */
-export function encodeSet(builder: MessageBuilder, set: NamedSet | NamedMap, id: number): void {
+/**
+ * Writes the attributes of NFT_MSG_NEWSET but the table's name; elements are messages of their own.
+ * @param size of the hash table, and the most elements until another is given
+ */
+export function encodeSet(builder: MessageBuilder, set: NamedSet | NamedMap, id: number, size = set.size): void {
   const layout = layoutOf(set);
   let flags = set.flags.reduce((sum, flag) => sum | FLAG_NUMBERS[flag], 0);
   if (isMap(set)) flags |= SET_FLAGS.map;
@@ -41,7 +44,7 @@ export function encodeSet(builder: MessageBuilder, set: NamedSet | NamedMap, id:
   else if (isMap(set) && set.value !== 'verdict' && layout.value !== undefined)
     builder.be32(NFTA_SET.dataType, concatenationNumber(set.value)).be32(NFTA_SET.dataLength, layout.value.bytes);
   const description = builder.beginNest(NFTA_SET.description);
-  if (set.size !== undefined) builder.be32(NFTA_SET_DESC.size, set.size);
+  if (size !== undefined) builder.be32(NFTA_SET_DESC.size, size);
   if (layout.intervals === 'fields') {
     const list = builder.beginNest(NFTA_SET_DESC.concatenation);
     for (const { type } of layout.key.fields) {

@@ -1,4 +1,5 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
+import { AMPLE_SIZE } from '../../netfilter/canonical-table.ts';
 import { mergedElements } from '../../netfilter/element-key.ts';
 import type { Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from '../../netfilter/node.ts';
 import { type ElementList, PackedElements } from '../../netfilter/packed-elements.ts';
@@ -230,10 +231,15 @@ export class TransactionEncoder {
 
   #addSet(table: TableName, set: NamedSet | NamedMap): number {
     const id = ++this.#setId;
-    const builder = this.#message(NFT_MSG.newSet, NLM_F_CREATE | NLM_F_EXCL, table.family);
-    builder.string(NFTA_SET.table, table.name);
-    encodeSet(builder, set, id);
-    builder.end();
+    const declare = (flags: number, size: number | undefined) => {
+      const builder = this.#message(NFT_MSG.newSet, NLM_F_CREATE | flags, table.family);
+      builder.string(NFTA_SET.table, table.name);
+      encodeSet(builder, set, id, size);
+      builder.end();
+    };
+    declare(NLM_F_EXCL, set.size ?? set.expected);
+    // The size that a set is made with is also the most that it may hold, which nobody meant.
+    if (set.size === undefined && set.expected !== undefined) declare(0, AMPLE_SIZE);
     this.#declared.set(key(table, set.name), set);
     this.#elements(table, set, mergedElements(set), true, id);
     return id;

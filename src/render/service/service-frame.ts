@@ -26,13 +26,22 @@ import {
 } from './service-chain.ts';
 import { type FamilyTerms, TERMS } from './service-family.ts';
 import { frontMark } from './service-mark.ts';
-import { admissionSets, affinityMap, hairpinSet, map, serviceMaps, set, stickyMaps } from './service-set.ts';
+import {
+  admissionSets,
+  affinityMap,
+  type ExpectedElements,
+  hairpinSet,
+  map,
+  serviceMaps,
+  set,
+  stickyMaps,
+} from './service-set.ts';
 
 /** All of a service table but what comes and goes with services: the sets for that are empty. */
 export function serviceFrame(
   surroundings: ServiceSurroundings,
   classes: readonly NumberedClass[],
-  facts: Pick<ChainFacts, 'family' | 'restricted' | 'loopback'>,
+  facts: Pick<ChainFacts, 'family' | 'restricted' | 'loopback'> & { readonly expected?: ExpectedElements },
 ): Table {
   const { family, restricted } = facts;
   const terms = TERMS[family];
@@ -54,7 +63,7 @@ export function serviceFrame(
         value: 'verdict',
         elements: classElements(classes),
       },
-      ...serviceMaps(terms),
+      ...serviceMaps(terms, facts.expected),
       ...(affinityTimeouts.length > 0 ? stickyMaps(terms) : []),
       ...affinityTimeouts.map((seconds) => affinityMap(terms, seconds)),
     ],

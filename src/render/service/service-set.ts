@@ -39,18 +39,31 @@ export function affinityMap({ address }: FamilyTerms, seconds: number): NamedMap
   };
 }
 
-export function serviceMaps({ address }: FamilyTerms): readonly NamedMap[] {
+/** About how many elements are to come, as far as that is known before the first. */
+export interface ExpectedElements {
+  readonly fronts: number;
+  readonly endpoints: number;
+}
+
+/** From here on the kernel is told: below, its hash tables grow in no time. */
+const MANY = 4096;
+
+export function serviceMaps({ address }: FamilyTerms, expected?: ExpectedElements): readonly NamedMap[] {
   const front: readonly DataType[] = [address, 'inet_proto', 'inet_service'];
   const port: readonly DataType[] = ['inet_proto', 'inet_service'];
   return [
-    map(SERVICE_SETS.fronts, front, ['mark']),
+    expecting(expected?.fronts, map(SERVICE_SETS.fronts, front, ['mark'])),
     map(SERVICE_SETS.insideFronts, front, ['mark']),
     map(SERVICE_SETS.nodePorts, port, ['mark']),
     map(SERVICE_SETS.localNodePorts, port, ['mark']),
     map(SERVICE_SETS.insideNodePorts, port, ['mark']),
     map(SERVICE_SETS.hostPorts, port, ['mark']),
-    map(SERVICE_SETS.endpoints, ['mark', 'mark'], [address, 'inet_service']),
+    expecting(expected?.endpoints, map(SERVICE_SETS.endpoints, ['mark', 'mark'], [address, 'inet_service'])),
   ];
+}
+
+function expecting(count: number | undefined, map: NamedMap): NamedMap {
+  return count === undefined || count < MANY ? map : { ...map, expected: count };
 }
 
 export function stickyMaps({ address }: FamilyTerms): readonly NamedMap[] {

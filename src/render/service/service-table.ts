@@ -12,6 +12,7 @@ import { FrontDirectory } from './front-directory.ts';
 import { HairpinDirectory } from './hairpin-directory.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import { serviceFrame } from './service-frame.ts';
+import type { ExpectedElements } from './service-set.ts';
 
 /** What becomes of one service: what it was, what it is. */
 export interface ServiceChange {
@@ -35,6 +36,7 @@ const ELEMENT_CHANGES: ReadonlySet<TableChange['kind']> = new Set(['add-elements
 /** The service table of one family: absent as long as there are no fronts, so that there are no hooks either. */
 export class ServiceTable {
   readonly #family: Family;
+  readonly #expected: ExpectedElements | undefined;
   readonly #pools = new PoolDirectory();
   readonly #fronts = new FrontDirectory();
   readonly #hairpins = new HairpinDirectory();
@@ -45,8 +47,10 @@ export class ServiceTable {
   #adopting = false;
   #isConsistent = true;
 
-  constructor(family: Family) {
+  /** @param expected what is known of the elements that are to come */
+  constructor(family: Family, expected?: ExpectedElements) {
     this.#family = family;
+    this.#expected = expected;
   }
 
   /** Starts from a table that is there already, some of it at a time; before anything else. */
@@ -172,6 +176,7 @@ export class ServiceTable {
       family: this.#family,
       restricted,
       loopback: this.loopback,
+      ...(this.#expected !== undefined && { expected: this.#expected }),
     });
   }
 

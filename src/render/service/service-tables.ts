@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { FAMILIES } from '../../address/family.ts';
+import { FAMILIES, type Family } from '../../address/family.ts';
 import type { SysctlSetting } from '../../host/owned-state.ts';
 import type { Table } from '../../netfilter/node.ts';
 import type { TableChange } from '../../netfilter/table-change.ts';
 import { isSamePlannedService } from '../../plan/service/same-planned-service.ts';
 import type { PlannedService, ServicePlan, ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import type { FoundServices } from './found-services.ts';
+import type { ExpectedElements } from './service-set.ts';
 import { type ServiceChange, ServiceTable } from './service-table.ts';
 
 /** Lets packets with loopback addresses be routed, so that node ports at 127.0.0.1 reach endpoints. */
@@ -31,8 +32,13 @@ export interface RenderedServiceChange {
  */
 export class ServiceTables {
   readonly #services = new Map<string, PlannedService>();
-  readonly #tables = { 4: new ServiceTable(4), 6: new ServiceTable(6) } as const;
+  readonly #tables: Readonly<Record<Family, ServiceTable>>;
   #surroundings: ServiceSurroundings | undefined;
+
+  /** @param expected where a load is to come of which that much is known */
+  constructor(expected?: ExpectedElements) {
+    this.#tables = { 4: new ServiceTable(4, expected), 6: new ServiceTable(6, expected) };
+  }
 
   /** Starts from tables that a former agent has left; before anything else. */
   adopt(found: readonly FoundServices[]): void {
