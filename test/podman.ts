@@ -84,7 +84,7 @@ export class PodmanFiles {
     // A client that is linked statically finds no C library's files: the host's own bash speaks HTTP well enough.
     const volumes = ['/usr', '/lib', '/lib64'].map((folder) => `--volume=${folder}:${folder}:ro`);
     const ask = `exec 3<>/dev/tcp/${address}/80 && printf 'GET /hello HTTP/1.0\\r\\n\\r\\n' >&3 && exec cat <&3`;
-    const askAgain = 'for i in {1..10}; do timeout 2 bash -c "$ASK" && exit; done; exit 1';
+    const askAgain = 'for i in {1..60}; do timeout 5 bash -c "$ASK" && exit; sleep 0.5; done; exit 1';
     return this.run(['--rm', `--env=ASK=${ask}`, ...volumes], '/usr/bin/bash', '-c', askAgain);
   }
 }

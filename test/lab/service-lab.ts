@@ -93,12 +93,17 @@ export class ServiceLab {
   }
 
   /** The nodes of all that answer when they are asked many times. */
-  answerers(where: string, address: string, port = 80, times = 20): ReadonlySet<string> {
+  answerers(where: string, address: string, port = 80): ReadonlySet<string> {
+    return new Set(this.askOften(where, address, 20, port).map(({ node }) => node));
+  }
+
+  /** Asks many times, one after the other; the answers that came. */
+  askOften(where: string, address: string, times: number, port = 80): readonly Pick<Answer, 'pod' | 'node'>[] {
     const url = `http://${urlHost(address)}:${port}/`;
     const ask = `curl -s --connect-timeout 10 --max-time 60 -H 'accept: application/json' ${url}; echo`;
     const { stdout } = this.cluster.lab.exec(where, 'sh', '-c', `for i in $(seq ${times}); do ${ask}; done`);
     const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
-    return new Set(lines.map((line) => JSON.parse(line).node));
+    return lines.map((line) => JSON.parse(line));
   }
 
   addresses(service: string): readonly string[] {

@@ -105,7 +105,7 @@ it('the endpoints of services in a lab', async (t) => {
     for (let count = 0; count < 5; count++) assert.notEqual(answerer(lab, podOn('node-1'), at), left.name);
     assert.equal(talker.output.trim(), 'talking', 'the connection is there still');
     cluster.sh(`default/${left.name}`, `rm ${HOLD}`);
-    await until('it ends with the pod', () => /closed|ECONNRESET|no echo/.test(talker.output));
+    await until('it ends with the pod', () => talker.output.trim() !== 'talking');
   });
 
   await t.test('are led to rightly while agents are killed in the midst of changes', async (context) => {

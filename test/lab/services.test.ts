@@ -113,12 +113,13 @@ describe('services of a lab', () => {
       return seen.size === 3;
     });
     await lab.patch('web', { spec: { sessionAffinity: 'ClientIP' } });
-    await until(
-      'the agents have it',
-      () => new Set(Array.from({ length: IN_A_ROW }, () => podOf(lab.ask(client, at)))).size === 1,
-    );
-    const first = podOf(lab.ask(client, at));
-    for (let count = 0; count < 12; count++) assert.equal(podOf(lab.ask(client, at)), first);
+    const answerers = () => new Set(lab.askOften(client, at, IN_A_ROW).map(({ pod }) => pod));
+    let first = answerers();
+    await until('the agents have it', () => {
+      first = answerers();
+      return first.size === 1;
+    });
+    assert.deepEqual(answerers(), first);
   });
 
   it('open the host ports of pods', async (t) => {
@@ -156,7 +157,3 @@ describe('services of a lab', () => {
     await until('it is refused', () => lab.ask(client, at) === REFUSED);
   });
 });
-
-function podOf(answer: Answer | number): string {
-  return typeof answer === 'number' ? `curl ${answer}` : answer.pod;
-}
