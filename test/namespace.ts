@@ -48,8 +48,8 @@ export function setSysctls(namespace: NetworkNamespace, values: Readonly<Record<
   });
 }
 
-/** Waits until something is so; the test fails where it isn't within a minute. */
-export async function eventually(what: string, isSo: () => boolean, seconds = 60): Promise<void> {
+/** Waits until something is so; the test fails where it isn't within three minutes. */
+export async function eventually(what: string, isSo: () => boolean, seconds = 180): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!isSo()) {
     assert.ok(Date.now() < deadline, `not within ${seconds} s: ${what}`);

@@ -20,7 +20,7 @@ const MAIN = path.resolve(import.meta.dirname, '../../bin/flatnet');
 /** An ordinary user: nobody. */
 const NOBODY = 65534;
 /** Milliseconds within which anything happens, however busy the machine. */
-const DEADLINE = 120_000;
+const DEADLINE = 300_000;
 const POLL = 20;
 
 /** Resolves when `condition` holds. @param within milliseconds @throws Error with `what` after them */

@@ -18,7 +18,7 @@ import { type PodRuntime, startRuntime } from '../../src/lab/runtime/pod-runtime
 import type { RuntimePod, RuntimePodSpec } from '../../src/lab/runtime/pod-spec.ts';
 
 const PLUGINS = '/usr/lib/cni';
-const DEADLINE = 120_000;
+const DEADLINE = 300_000;
 /** What clients of the API show. */
 export const TOKEN = 'secret';
 
