@@ -230,6 +230,58 @@ const CULPRITS: readonly Culprit[] = [
     remedy: /or that of flannel\.1 on node\/b, and of its pods, to 1350$/,
   },
   {
+    name: "a device's chain that drops ARP",
+    plant(network) {
+      const chain = 'type filter hook ingress device "eth0" priority 0; arp operation request drop;';
+      loadRules(network.b.namespace, `table netdev guard { chain c { ${chain} }; }`);
+      forget(network);
+    },
+    cause: /^a rule drops ARP: neighbours don't find one another$/,
+    responsible: /^node\/b: table netdev guard, chain c: arp operation request drop$/,
+    remedy: /^nft insert rule netdev guard c meta protocol \{ arp, ip6 \} accept$/,
+  },
+  {
+    name: 'a rule of arptables that drops answers',
+    plant(network) {
+      const chain = `type filter hook output priority 0; arp operation reply arp saddr ip ${network.b.podAddress} drop;`;
+      loadRules(network.b.pod, `table arp filter { chain OUTPUT { ${chain} }; }`);
+      forget(network);
+    },
+    cause: /^a rule drops ARP: neighbours don't find one another$/,
+    responsible:
+      /^pod\/default\/b: table arp filter, chain OUTPUT: arp operation reply arp saddr ip 10\.244\.1\.2 drop$/,
+    remedy: /^nft insert rule arp filter OUTPUT accept$/,
+  },
+  {
+    name: 'a rule of a bridge that drops ARP',
+    plant(network) {
+      const chain = 'type filter hook output priority 0; ether type arp oifname "veth0" drop;';
+      loadRules(network.b.namespace, `table bridge own { chain c { ${chain} }; }`);
+      forget(network);
+    },
+    cause: /^a rule drops ARP: neighbours don't find one another$/,
+    responsible: /^node\/b: table bridge own, chain c: ether type arp oifname "veth0" drop$/,
+    remedy: /^nft insert rule bridge own c /,
+  },
+  {
+    name: "rules that look at ARP and let the cluster's pass",
+    really: 'well',
+    plant(network) {
+      const guard = 'type filter hook ingress device "veth0" priority 0; policy drop;';
+      const own = `arp saddr ip ${network.a.podAddress} accept; ip saddr ${network.a.podAddress} accept;`;
+      loadRules(network.a.namespace, `table netdev guard { chain c { ${guard} ${own} }; }`);
+      loadRules(
+        network.a.namespace,
+        'table arp f { chain c { type filter hook input priority 0; arp daddr ip 10.9.9.9 drop; }; }',
+      );
+      configure(network.b.namespace, ['address add 10.244.0.77/32 dev eth0']);
+      forget(network);
+    },
+    cause: /^a range of containers, 10\.244\.0\.0\/24, holds the address of a host$/,
+    responsible: /./,
+    remedy: /./,
+  },
+  {
     name: "a pod's pair that is down",
     plant: ({ b }) => configure(b.namespace, ['link set veth0 down']),
     cause: /^nobody on a link answers for the receiver$/,
@@ -237,6 +289,12 @@ const CULPRITS: readonly Culprit[] = [
     remedy: /10\.244\.1\.2/,
   },
 ];
+
+/** Whom the hosts and pods have found on their links, they must find again. */
+function forget({ a, b }: SmallNetwork): void {
+  for (const { namespace, pod } of [a, b])
+    for (const each of [namespace, pod]) configure(each, ['neighbour flush all']);
+}
 
 /** The kernel refuses a tunnel an MTU that leaves its headers no room, and lets the devices under it shrink. */
 function shrinkUplinks({ a, b }: SmallNetwork): void {
@@ -306,4 +364,64 @@ describe('a small network with one thing wrong', { skip: MISSING }, () => {
         told.map(({ cause, responsible, remedy }) => `${cause}\n  ${responsible}\n  ${remedy}`).join('\n'),
       );
     });
+
+  it('names a rule that drops neighbour discovery, and none where it lets that pass', {
+    skip: missing(['busybox']),
+  }, async (t) => {
+    const network = await smallNetwork(t, 'host-gw');
+    addSix(network);
+    const six = 'fd00:10:244:1::2';
+    await eventually('the pods reach each other by IPv6', () => pingsOnce(network.a.pod, six));
+    const input = (rules: string) => `table ip6 own { chain input { type filter hook input priority 0; ${rules} }; }`;
+    const drop = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } drop;';
+    loadRules(
+      network.b.namespace,
+      input('icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; policy drop;'),
+    );
+    forget(network);
+    await eventually('they find each other again', () => pingsOnce(network.a.pod, six));
+    assert.deepEqual(
+      causesIn(network).filter(([cause]) => /discovery/.test(cause)),
+      [],
+    );
+    runIn(network.b.namespace, 'nft', 'delete', 'table', 'ip6', 'own');
+    assert.deepEqual(causesIn(network), []);
+    loadRules(network.b.namespace, input(drop));
+    forget(network);
+    assert.ok(!pingsOnce(network.a.pod, six), 'the kernel loses it');
+    const told = causesIn(network);
+    assert.ok(
+      told.some(
+        ([cause, responsible]) =>
+          cause === "a rule drops neighbour discovery (ICMPv6): neighbours don't find one another" &&
+          /^node\/b: table ip6 own, chain input: icmpv6 type .* drop$/.test(responsible),
+      ),
+      told.join('\n'),
+    );
+  });
 });
+
+/** Gives the hosts and pods IPv6 addresses, and routes to each other. */
+function addSix({ a, b }: SmallNetwork): void {
+  for (const [number, { namespace, pod }] of [a, b].entries()) {
+    const other = 1 - number;
+    setSysctls(namespace, { 'net.ipv6.conf.all.forwarding': '1' });
+    configure(namespace, [
+      `address add 2001:db8::${number + 1}/64 dev eth0 nodad`,
+      `address add fd00:10:244:${number}::1/64 dev cni0 nodad`,
+      `route add fd00:10:244:${other}::/64 via 2001:db8::${other + 1}`,
+    ]);
+    configure(pod, [
+      `address add fd00:10:244:${number}::2/64 dev eth0 nodad`,
+      `route add default via fd00:10:244:${number}::1`,
+    ]);
+  }
+}
+
+/** Causes of breaches, each with who is responsible. */
+function causesIn(network: SmallNetwork): readonly (readonly [cause: string, responsible: string])[] {
+  const { rules } = verifyHosts(readSnapshot(collected(network)).hosts);
+  return rules.flatMap(({ violations }) =>
+    violations.map(({ cause, responsible = '' }) => [cause, responsible] as const),
+  );
+}

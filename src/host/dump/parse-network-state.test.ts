@@ -367,6 +367,22 @@ COMMIT
     ]);
   });
 
+  it('has the devices of chains, which nft may leave out of its JSON', () => {
+    const chain =
+      '"family":"netdev","table":"g","name":"c","type":"filter","hook":"ingress","prio":0,"policy":"accept"';
+    const json = `{"nftables":[{"table":{"family":"netdev","name":"g"}},{"chain":{${chain}}}]}`;
+    const text =
+      'table netdev g {\n\tchain c {\n\t\ttype filter hook ingress device "eth0" priority filter; policy accept;\n\t}\n}\n';
+    const { ruleset } = stateOf({ 'nft.json': json, 'nft.txt': text });
+    assert.deepEqual(ruleset.tables[0]?.chains[0]?.base?.devices, ['eth0']);
+    assert.deepEqual(
+      parseNetworkState((file) => ({ ...EMPTY, 'nft.txt': undefined, 'nft.json': json })[file]).unknown.map(
+        ({ why }) => why,
+      ),
+      ['nft.json names no device of chain c of table netdev g'],
+    );
+  });
+
   it('takes of each rule the listing that knows more of it', () => {
     const json =
       '{"nftables":[{"table":{"family":"ip","name":"a"}},{"chain":{"family":"ip","table":"a","name":"x"}},{"rule":{"family":"ip","table":"a","chain":"x","expr":[{"odd":1},{"accept":null}]}}]}';

@@ -94,6 +94,11 @@ function parseListing({ nftJson, nftText }: RulesetDumps, unknown: Unknown[]): R
   const text = nftText === undefined ? undefined : attempt('nft.txt', () => parseNftText(nftText), unknown);
   if (nftJson === undefined && nftText === undefined)
     unknown.push({ what: 'nf_tables rules', why: 'nft.json and nft.txt are missing' });
+  const lacking = json?.tables.flatMap(({ family, name, chains }) =>
+    chains.filter(lacksDevices).map((chain) => `chain ${chain.name} of table ${family} ${name}`),
+  );
+  if (text === undefined && lacking?.[0] !== undefined)
+    unknown.push({ what: 'nf_tables rules', why: `nft.json names no device of ${lacking[0]}` });
   return json !== undefined && text !== undefined ? betterKnown(json, text) : (json ?? text);
 }
 
@@ -106,15 +111,22 @@ function betterKnown(json: Ruleset, text: Ruleset): Ruleset {
     return {
       ...table,
       chains: table.chains.map((chain) => {
-        const rules = chains.get(chain.name)?.rules ?? [];
-        if (rules.length !== chain.rules.length) return chain;
-        return { ...chain, rules: chain.rules.map((rule, index) => betterRule(rule, rules[index])) };
+        const other = chains.get(chain.name);
+        const rules = other?.rules ?? [];
+        const based = lacksDevices(chain) && other?.base !== undefined ? { ...chain, base: other.base } : chain;
+        if (rules.length !== chain.rules.length) return based;
+        return { ...based, rules: chain.rules.map((rule, index) => betterRule(rule, rules[index])) };
       }),
     };
   });
   // taken one after the other, either may have a table that the other has not
   const known = new Set(json.tables.map(keyOf));
   return { tables: [...tables, ...text.tables.filter((table) => !known.has(keyOf(table)))] };
+}
+
+/** Some releases of nft leave the devices of a chain out of their JSON (1.0.6). */
+function lacksDevices({ base }: Chain): boolean {
+  return base?.devices?.length === 0;
 }
 
 function betterRule(rule: Rule, other: Rule | undefined): Rule {

@@ -9,6 +9,8 @@ const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
 
 /** A constant of a type; of an unknown type, text stays a name. @throws NotModelled */
 export function parseLiteral(value: Json, type: DataType | undefined): Literal {
+  // larger ones have lost their last digits in JSON already
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new NotModelled('a number of more than 53 bits');
   if (typeof value === 'number') return { kind: 'number', value };
   // `exists` and `missing` of an interface index.
   if (typeof value === 'boolean') return { kind: 'number', value: value ? 1 : 0 };
@@ -57,8 +59,15 @@ function parseWord(word: string, type: DataType | undefined): Literal {
   const address = tryParseAddress(word);
   if (address !== undefined && type !== 'unknown') return { kind: 'address', address };
   if (MAC.test(word)) return { kind: 'mac', mac: word.toLowerCase() };
-  if (/^(0x[0-9a-f]+|\d+)$/i.test(word)) return { kind: 'number', value: Number(word) };
+  if (/^(0x[0-9a-f]+|\d+)$/i.test(word)) return numberOf(word, type);
   return { kind: 'name', name: word };
+}
+
+/** Of raw payload, nft prints IPv6 addresses as numbers. */
+function numberOf(word: string, type: DataType | undefined): Literal {
+  if (Number.isSafeInteger(Number(word))) return { kind: 'number', value: Number(word) };
+  if (type !== 'ipv6_addr') throw new NotModelled('a number of more than 53 bits');
+  return { kind: 'address', address: { family: 6, value: BigInt(word) } };
 }
 
 /** The parts of a key or a value: of a concatenation each, else the one. */

@@ -7,6 +7,7 @@ import type { Explanation, Recogniser } from './explanation.ts';
 import { type Fault, faultOf } from './fault.ts';
 import { hairpinOff } from './hairpin-off.ts';
 import { hostSetting } from './host-setting.ts';
+import { lostDiscovery } from './lost-discovery.ts';
 import { masquerade } from './masquerade.ts';
 import { neighbourEntry } from './neighbour-entry.ts';
 import { otherAddress } from './other-address.ts';
@@ -32,6 +33,7 @@ const RECOGNISERS: readonly Recogniser[] = [
   sharedAddress,
   staleRoute,
   dropRule,
+  lostDiscovery,
   tunnelEntry,
   routeLoop,
   routeEntry,

@@ -29,6 +29,24 @@ export function bridgeChains(ruleset: Ruleset, hook: IpHook): readonly ChainEntr
   return known.get(hook) ?? [];
 }
 
+const ARP_CHAINS = new WeakMap<Ruleset, ReadonlyMap<string, readonly ChainEntry[]>>();
+
+/** The chains of tables of family arp at a hook, in their order. */
+export function arpChains(ruleset: Ruleset, hook: IpHook): readonly ChainEntry[] {
+  const known = ARP_CHAINS.get(ruleset) ?? Map.groupBy(baseChains(ruleset, 'arp'), ({ base }) => base.hook);
+  ARP_CHAINS.set(ruleset, known);
+  return known.get(hook) ?? [];
+}
+
+const FRAMES = new WeakMap<Ruleset, boolean>();
+
+/** Whether any chains look at frames: at devices or in bridges. */
+export function seesFrames(ruleset: Ruleset): boolean {
+  const known = FRAMES.get(ruleset) ?? (findChains(ruleset).length > 0 || baseChains(ruleset, 'bridge').length > 0);
+  FRAMES.set(ruleset, known);
+  return known;
+}
+
 /** Runs a packet through the chains of a device. Nobody tracks connections there. */
 export function evaluateDeviceHook(
   chains: readonly ChainEntry[],

@@ -6,6 +6,7 @@ import type { RejectType } from '../../netfilter/node.ts';
 import type { PacketHook } from './evaluate-hook.ts';
 import type { PolicyStep, RuleStep } from './flight.ts';
 import type { Packet } from './packet.ts';
+import type { Site } from './site.ts';
 
 /** Why a packet's way ends where it does. */
 export type EndReason =
@@ -49,6 +50,16 @@ export type EndReason =
   | { readonly kind: 'unknown-device'; readonly device: string }
   /** Nobody on the device's link takes packets for the next hop. */
   | { readonly kind: 'no-neighbour'; readonly device: string; readonly address: Address }
+  /** Somebody on the device's link has the next hop's address, and the question for it, or the answer, doesn't get through. */
+  | {
+      readonly kind: 'undiscovered';
+      readonly device: string;
+      readonly address: Address;
+      readonly message: 'question' | 'answer';
+      /** Where and why it gets no further. */
+      readonly at: Site;
+      readonly reason: EndReason;
+    }
   /** The neighbour entry names a MAC that nobody on the link has. */
   | {
       readonly kind: 'stale-neighbour';

@@ -1,16 +1,16 @@
 import type { Address } from '../../address/address.ts';
-import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { isVerdict } from '../../netfilter/element-key.ts';
 import type { ConntrackKey, Expression, Literal, MapElement, MetaKey, PayloadField } from '../../netfilter/node.ts';
 import { PAYLOAD_FIELDS } from '../../netfilter/payload-field.ts';
+import { arpValue, etherType, macValue } from './arp-value.ts';
 import { translatedEnds } from './connection.ts';
 import { findElement } from './find-element.ts';
 import type { EvaluationContext, Flight, KernelView } from './flight.ts';
 import { fragmentField, isLaterPiece, pieceLength } from './fragments.ts';
 import { aspectOf, observeLayout, observePoint, observePorts } from './observe-comparison.ts';
 import { observeLookup } from './observe-lookup.ts';
-import { hasPorts } from './packet.ts';
+import { hasPorts, isArp, type Packet } from './packet.ts';
 import { ABSENT, both, certain, UNKNOWN, type Value, type Values, valueOfLiteral, type Weighted } from './value.ts';
 
 type Outcome = readonly Weighted<Values>[];
@@ -170,6 +170,7 @@ function known(value: number | undefined): Value {
 /** Of a header that the packet hasn't, the kernel reads what stands there instead, unless a match before it keeps it away. */
 function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationContext): Value {
   const { packet, frame } = flight;
+  if (isArp(packet) && PAYLOAD_FIELDS[field].header !== 'ether') return arpValue(field, packet);
   observeLayout(packet.protocol, field);
   // `nft_payload_eval`: of a fragment other than the first nothing behind its IP header is read
   if (isLaterPiece(packet) && PAYLOAD_FIELDS[field].base === 'transport') return ABSENT;
@@ -181,6 +182,7 @@ function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationC
     case 'ip6 saddr':
       return addressValue(packet.source, 6);
     case 'ip6 daddr':
+      observeTarget(packet);
       return addressValue(packet.destination, 6);
     case 'ip protocol':
       return packet.source.family === 4 ? BigInt(packet.protocol) : ABSENT;
@@ -211,14 +213,15 @@ function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationC
     case 'icmpv6 code':
       return packet.protocol === PROTOCOL_NUMBERS.icmpv6 ? optional(packet.icmpCode) : ABSENT;
     case 'ip dscp':
-    case 'icmpv6 taddr':
       return UNKNOWN;
+    case 'icmpv6 taddr':
+      return packet.discovery === undefined ? UNKNOWN : addressValue(packet.discovery.target, 6);
     case 'ether saddr':
-      return inEthernet(flight, view, frame?.source);
+      return inEthernet(flight, view, macValue(frame?.source));
     case 'ether daddr':
-      return inEthernet(flight, view, frame?.destination);
+      return inEthernet(flight, view, macValue(frame?.destination));
     case 'ether type':
-      return inEthernet(flight, view, undefined);
+      return inEthernet(flight, view, etherType(packet));
     case 'arp operation':
     case 'arp saddr ether':
     case 'arp saddr ip':
@@ -232,14 +235,24 @@ function payloadValue(field: PayloadField, flight: Flight, { view }: EvaluationC
 }
 
 /** nft asks for the type of the device that a packet came in by before it reads the header: one that is sent has none. */
-function inEthernet({ frame, inputDevice }: Flight, view: KernelView, mac: Mac | undefined): Value {
-  if (frame === undefined || inputDevice === undefined) return UNKNOWN;
-  if (view.device(inputDevice)?.type !== ETHERNET) return ABSENT;
-  return mac === undefined ? UNKNOWN : valueOfLiteral({ kind: 'mac', mac });
+function inEthernet({ frame, inputDevice, bridge }: Flight, view: KernelView, value: Value): Value {
+  if (frame === undefined) return UNKNOWN;
+  if (bridge !== undefined) return value;
+  if (inputDevice === undefined) return UNKNOWN;
+  return view.device(inputDevice)?.type === ETHERNET ? value : ABSENT;
+}
+
+/** The group that an address's owner is asked in follows from the address. */
+function observeTarget({ discovery }: Packet): void {
+  if (discovery?.kind === 'question') observePoint('address', discovery.target.value);
 }
 
 /** `linux/if_arp.h`: ARPHRD_ETHER. */
 const ETHERNET = 1;
+
+/** `linux/if_packet.h`: PACKET_BROADCAST, PACKET_MULTICAST. */
+const BROADCAST = 1n;
+const MULTICAST = 2n;
 
 function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): Value {
   const { packet, inputDevice, outputDevice, nextHop, frame } = flight;
@@ -266,13 +279,15 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
     case 'oifgroup':
       return optional(device(outputDevice)?.group);
     case 'l4proto':
+      if (isArp(packet)) return ABSENT;
       return BigInt(packet.protocol);
     case 'nfproto':
       // at a device it is that of the table
       return frame !== undefined ? UNKNOWN : isFour ? 2n : 10n;
     case 'protocol':
-      return isFour ? 0x0800n : 0x86ddn;
+      return etherType(packet);
     case 'pkttype':
+      if (packet.discovery?.kind === 'question' && inputDevice !== undefined) return isFour ? BROADCAST : MULTICAST;
       return frame === undefined ? 0n : UNKNOWN;
     case 'length':
       // of what is sent, with the frame's header

@@ -55,6 +55,12 @@ export function formatEndReason(reason: EndReason): string {
       return `the device ${reason.device} is not known`;
     case 'no-neighbour':
       return `nobody on ${reason.device} answers for ${formatAddress(reason.address)}`;
+    case 'undiscovered': {
+      const protocol = reason.address.family === 4 ? 'ARP' : 'neighbour discovery';
+      const { device, address, message, at } = reason;
+      const end = formatEndReason(reason.reason);
+      return `${protocol} doesn't find ${formatAddress(address)} on ${device}: the ${message} ends at ${at.name}, ${end}`;
+    }
     case 'stale-neighbour':
       return `nothing on ${reason.device} is ${reason.mac}, which the neighbour entry for ${formatAddress(reason.address)} says`;
     case 'no-tunnel-neighbour':

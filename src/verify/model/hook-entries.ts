@@ -42,6 +42,11 @@ export function entriesOf(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readon
   return entries;
 }
 
+/** Whether any chains see packets at a hook. */
+export function hasChains(hook: IpHook, ruleset: Ruleset, family: 4 | 6): boolean {
+  return entriesOf(hook, ruleset, family).some(({ kind }) => kind === 'chain');
+}
+
 function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly HookEntry[] {
   const end = NAT_ENDS[hook];
   const chains = ruleset.tables

@@ -22,6 +22,11 @@ export interface Packet {
   readonly pieces?: { readonly first: number; readonly looksAt: 'first' | 'later' };
   /** Of ICMP errors, the packet that they are about, as it was where it got no further. */
   readonly about?: Packet;
+  /**
+   * Of a question on a link who has an address, or of the answer. Of IPv4 that is no packet but a message of ARP, whose addresses
+   * stand for its source and destination; of IPv6 it is a neighbour solicitation or advertisement.
+   */
+  readonly discovery?: { readonly kind: 'question' | 'answer'; readonly target: Address; readonly speaker?: Mac };
   /** What a tunnel's packet carries: for which device on the other side, by its MAC. */
   readonly carried?: { readonly vni: number; readonly mac: Mac; readonly packet: Packet };
 }
@@ -56,6 +61,11 @@ export function tupleOf({ protocol, source, destination, sourcePort, destination
     ...(sourcePort !== undefined && { sourcePort }),
     ...(destinationPort !== undefined && { destinationPort }),
   };
+}
+
+/** True for messages of ARP, which have no IP header. */
+export function isArp({ discovery, source }: Packet): boolean {
+  return discovery !== undefined && source.family === 4;
 }
 
 /** The tuple of the answer. */

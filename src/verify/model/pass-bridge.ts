@@ -2,7 +2,7 @@ import { sameAddress } from '../../address/address.ts';
 import { INVALID, type KnownConnections } from './connection.ts';
 import { evaluateHook, type IpHook } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
-import type { Packet } from './packet.ts';
+import { isArp, type Packet } from './packet.ts';
 import { passBridgeHook, passDevice } from './pass-device.ts';
 import { receiverOn } from './receiver.ts';
 import { refusalOf } from './refusal.ts';
@@ -45,6 +45,8 @@ export function passBridge(
   const through = isForBridge ? { site: to.site, bridge: to.device } : to.through;
   const key = `net.bridge.bridge-nf-call-${packet.source.family === 4 ? 'iptables' : 'ip6tables'}`;
   if (through === undefined || through.site.state.sysctls.get(key) !== '1') return follow(to, packet, mark, state);
+  // ARP is no packet of IP; what asks the bridge itself is shown to the rules once it has got there
+  if (isArp(packet) || (isForBridge && packet.discovery !== undefined)) return follow(to, packet, mark, state);
   const { site, bridge } = through;
   const { name } = bridge;
   const hook = (

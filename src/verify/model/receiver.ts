@@ -30,15 +30,23 @@ function entryFor({ state }: Site, device: string, address: Address): Neighbour 
   return undefined;
 }
 
+/** Whether a host asks on the link for a next hop, sooner or later: it does unless an entry says for good who that is. */
+export function asksFor(site: Site, device: string, nextHop: Address): boolean {
+  const entry = entryFor(site, device, nextHop);
+  return entry?.mac === undefined || !isForGood(entry);
+}
+
+function isForGood({ state }: Neighbour): boolean {
+  return state === 'permanent' || state === 'noarp';
+}
+
 /** Undefined where the entry doesn't tell, and the kernel asks on the link. */
 function entryReceiver(ports: readonly Port[], entry: Neighbour | undefined): Port | EndReason | undefined {
   if (entry?.mac === undefined || entry.state === 'failed' || entry.state === 'incomplete') return undefined;
-  const { mac, state, device, address } = entry;
+  const { mac, device, address } = entry;
   const found = ports.find((port) => port.device.mac === mac);
   if (found !== undefined) return found;
-  return state === 'permanent' || state === 'noarp'
-    ? { kind: 'stale-neighbour', device, address, mac, entry }
-    : undefined;
+  return isForGood(entry) ? { kind: 'stale-neighbour', device, address, mac, entry } : undefined;
 }
 
 /** The entries of a device that say something else than who would answer on its link, where that is known. */
@@ -58,7 +66,7 @@ function* decisiveEntries(
     const receiver = entryReceiver(ports, row);
     if (receiver === undefined) continue;
     const asked = observedBy(undefined, () => answering(ports, row.address, askerOf(site, device, row.address)));
-    if ('kind' in receiver || !samePort(receiver, asked)) yield [row, hostPrefix(row.address)];
+    if ('kind' in receiver || isForGood(row) || !samePort(receiver, asked)) yield [row, hostPrefix(row.address)];
   }
 }
 

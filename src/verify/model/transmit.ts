@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.ts';
 import type { Mac } from '../../address/mac.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
+import { type Carrier, discovered } from './discover-neighbour.ts';
 import type { EndReason } from './end-reason.ts';
 import type { DeviceHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
@@ -42,15 +43,33 @@ export function transmit(
   if (receiver === undefined || 'kind' in receiver) {
     if (receiver !== undefined && !walk.map.leadsOut(site, link))
       return [ending(state, 'dropped', site, packet, receiver)];
-    return passDevice('egress', from, framed, state, (sent, its, after) =>
-      passLower('egress', walk.map, from, { ...framed, packet: sent, mark: its }, after, (last, _, next) =>
-        toFabric(walk, from, nextHop, last, next),
-      ),
-    );
+    return outToFabric(walk, from, framed, state, (sent, _, after) => toFabric(walk, from, nextHop, sent, after));
   }
   const frame = frameOf(link, receiver.device.mac);
-  return passDevice('egress', from, { ...framed, frame }, state, (sent, its, after) =>
-    alongLink(walk, from, receiver, { packet: sent, mark: its, frame }, atPorts(walk, from, receiver, sent, after)),
+  const between = [from, receiver].flatMap((port) => portOf(walk, port)?.site ?? []);
+  const carry: Carrier = (speaker, hearer, said, before, deliver) =>
+    passDevice('egress', speaker, said, before, (message, mark, after) =>
+      alongLink(walk, speaker, hearer, { ...said, packet: message, mark }, after, (_, to, heard, next) =>
+        passDevice('ingress', to, heard, next, (passed, __, last) => deliver(passed, last)),
+      ),
+    );
+  return discovered({ from, to: receiver, nextHop, packet, between, carry }, state, (known) =>
+    passDevice('egress', from, { ...framed, frame }, known, (sent, its, after) =>
+      alongLink(walk, from, receiver, { packet: sent, mark: its, frame }, atPorts(walk, from, receiver, sent, after)),
+    ),
+  );
+}
+
+/** Past the chains of a device that leads out of what is known, and of those below it. */
+function outToFabric(
+  walk: Walk,
+  from: Port,
+  framed: FramedPacket,
+  state: WalkState,
+  follow: (packet: Packet, mark: number, state: WalkState) => Outcomes,
+): Outcomes {
+  return passDevice('egress', from, framed, state, (sent, its, after) =>
+    passLower('egress', walk.map, from, { ...framed, packet: sent, mark: its }, after, follow),
   );
 }
 
@@ -58,8 +77,18 @@ function frameOf({ mac: source }: Link, destination?: Mac): Frame {
   return { ...(source !== undefined && { source }), ...(destination !== undefined && { destination }) };
 }
 
+/** What becomes of a frame at the device that it is for. */
+type Deliver = (walk: Walk, to: Port, framed: FramedPacket, state: WalkState) => Outcomes;
+
 /** From one device to another on its link: in by a port of a bridge, through it, and out of another port. */
-function alongLink(walk: Walk, from: Port, to: Port, framed: FramedPacket, state: WalkState): Outcomes {
+function alongLink(
+  walk: Walk,
+  from: Port,
+  to: Port,
+  framed: FramedPacket,
+  state: WalkState,
+  deliver: Deliver = arrive,
+): Outcomes {
   const { frame } = framed;
   const entry = portOf(walk, from);
   // a mark stays in its namespace
@@ -73,7 +102,7 @@ function alongLink(walk: Walk, from: Port, to: Port, framed: FramedPacket, state
         isUp ? receiver : exit,
         { packet: passed, mark: its, frame },
         after,
-        (last, kept, next) => arrive(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
+        (last, kept, next) => deliver(walk, receiver, { packet: last, mark: isUp ? kept : 0, frame }, next),
       );
     });
   const refused = entry === undefined ? undefined : oversizeFrame(entry.device, framed.packet);
@@ -183,7 +212,20 @@ function toFabric(
   state: WalkState,
 ): Outcomes {
   const [direct] = site.isRoot ? hostPorts(walk, site, nextHop, 'on the fabric') : [];
-  if (direct !== undefined) return arriveFromFabric(walk, direct, packet, state, link.mac);
+  if (direct !== undefined) {
+    const from: Port = { site, device: link };
+    const carry: Carrier = (speaker, hearer, said, before, deliver) =>
+      outToFabric(walk, speaker, said, before, (message, mark, after) =>
+        passLower('ingress', walk.map, hearer, { ...said, packet: message, mark }, after, (passed, its, inside) =>
+          passDevice('ingress', hearer, { ...said, packet: passed, mark: its }, inside, (heard, _, last) =>
+            deliver(heard, last),
+          ),
+        ),
+      );
+    return discovered({ from, to: direct, nextHop, packet, between: [], carry }, state, (known) =>
+      arriveFromFabric(walk, direct, packet, known, link.mac),
+    );
+  }
   // routers between hosts are seldom among what is known: that they carry packets to the hosts' own addresses is taken for granted
   const [beyond] = site.isRoot ? hostPorts(walk, site, packet.destination, 'anywhere') : [];
   if (beyond !== undefined) {

@@ -3,15 +3,11 @@ import { formatPrefix, parsePrefix, prefixCovers } from '../../../address/prefix
 import type { Link, LinkKind } from '../../../host/link.ts';
 import type { LinkAddress, NetworkState, StateTable } from '../../../host/network-state.ts';
 import type { Route, RoutingRule } from '../../../host/route.ts';
-import type { Table } from '../../../netfilter/node.ts';
 import { describeDeviceChain, deviceChainsOf, withoutPodChains } from './device-chain-form.ts';
 import type { FormWriter } from './form-writer.ts';
 import { partsOf } from './outside-tables.ts';
 import type { OwnPod } from './own-names.ts';
 import { type Naming, transcribe } from './transcript.ts';
-
-/** Of tables of the other family the model knows nothing: packets pass them by. */
-const UNSEEN: ReadonlySet<Table['family']> = new Set(['arp']);
 
 /** What a host's own namespace is made of, but for what is its pods'. */
 export function describeRoot(writer: FormWriter): string {
@@ -27,8 +23,7 @@ export function describeRoot(writer: FormWriter): string {
   for (const [device, settings] of own.settings)
     if (!own.podLinks.has(device ?? '')) for (const [key, value] of settings) lines.push(`${key}=${value}`);
   for (const device of deviceChainsOf(state.ruleset).keys()) if (device.endsWith('*')) writer.deviceNames.push(device);
-  for (const table of state.ruleset.tables)
-    if (!UNSEEN.has(table.family)) lines.push(writer.value(withoutPodChains(table, own.podLinks)));
+  for (const table of state.ruleset.tables) lines.push(writer.value(withoutPodChains(table, own.podLinks)));
   for (const { what, why } of state.unknown) lines.push(`unknown ${what}: ${why}`);
   for (const address of own.roots) lines.push(transcribe(state, address, naming));
   for (const site of own.others) lines.push(`other ${site.name} ${describeNamespace(site.state, writer)}`);
@@ -77,7 +72,7 @@ function describeNamespace(state: NetworkState, writer: FormWriter, pod?: OwnPod
     text += `neighbour ${device} ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${known} ${proxy ?? ''}\n`;
   for (const entry of state.forwarding.rows()) text += `forwarding ${writer.value(entry)}\n`;
   text += describeSettings(state.sysctls);
-  for (const table of state.ruleset.tables) if (!UNSEEN.has(table.family)) text += `${writer.value(table)}\n`;
+  for (const table of state.ruleset.tables) text += `${writer.value(table)}\n`;
   for (const { what, why } of state.unknown) text += `unknown ${what}: ${why}\n`;
   return text;
 }
