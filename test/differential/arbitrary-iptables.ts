@@ -186,7 +186,10 @@ function targetOf({ family, table, chain }: Place, hasPorts: boolean): Words {
             '-j CONNMARK --set-xmark 0x1/0x1',
           ),
         },
-        { weight: 1, arbitrary: fixed(family === 4 ? '-j TTL --ttl-set 63' : '-j HL --hl-set 63') },
+        // anywhere else, a packet that goes in circles would do so for ever
+        ...(chain === 'INPUT' || chain === 'OUTPUT'
+          ? [{ weight: 1, arbitrary: fixed(family === 4 ? '-j TTL --ttl-set 63' : '-j HL --hl-set 63') }]
+          : []),
       );
     case 'nat':
       return chain === 'U'

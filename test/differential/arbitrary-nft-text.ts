@@ -92,7 +92,6 @@ const ACTIONS: readonly string[] = [
   'ct mark set meta mark',
   'ct mark set meta mark & 0xff',
   'meta mark set tcp dport map { 80 : 0x1, 81-443 : 0x2 }',
-  'ip ttl set 63',
 ];
 
 const REFUSALS: readonly string[] = [
@@ -141,7 +140,9 @@ function endOf(hook: Hook, isNat: boolean): fc.Arbitrary<string> {
     return fc.oneof({ weight: 1, arbitrary: plain }, { weight: 4, arbitrary: one(ends) });
   }
   const raw = hook === 'prerouting' || hook === 'output' ? ['notrack', 'ct zone set 1'] : [];
-  const extra = [...raw, ...(hook === 'postrouting' ? [] : REFUSALS)];
+  // anywhere else, a packet that goes in circles would do so for ever
+  const hops = hook === 'input' || hook === 'output' ? ['ip ttl set 63', 'ip6 hoplimit set 63'] : [];
+  const extra = [...raw, ...hops, ...(hook === 'postrouting' ? [] : REFUSALS)];
   return extra.length === 0 ? plain : fc.oneof({ weight: 6, arbitrary: plain }, { weight: 1, arbitrary: one(extra) });
 }
 

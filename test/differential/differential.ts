@@ -29,6 +29,8 @@ export interface DifferentialOptions {
   readonly seed: number;
   /** How many disagreements more than one to look for; none unless given. */
   readonly keepGoing?: number;
+  /** Told of each disagreement as soon as it is found. */
+  readonly onDisagreement?: (text: string) => void;
 }
 
 export interface DifferentialResult extends Tally {
@@ -51,7 +53,12 @@ function stayOnCpu(): void {
 }
 
 /** Runs random cases against the kernel, in namespaces of their own; makes the first on which it and the model disagree smaller. */
-export function runDifferential({ cases, seed, keepGoing = 0 }: DifferentialOptions): DifferentialResult {
+export function runDifferential({
+  cases,
+  seed,
+  keepGoing = 0,
+  onDisagreement,
+}: DifferentialOptions): DifferentialResult {
   stayOnCpu();
   using bench = new Bench();
   const started = performance.now();
@@ -65,7 +72,10 @@ export function runDifferential({ cases, seed, keepGoing = 0 }: DifferentialOpti
     if (world === undefined || bench.run(world) === undefined) continue;
     // late packets and other chance: what disagrees does so again
     const found = smallest(bench, world);
-    if (found !== undefined) disagreements.push(`--seed ${own} --cases 1\n${found}`);
+    if (found === undefined) continue;
+    const text = `--seed ${own} --cases 1\n${found}`;
+    disagreements.push(text);
+    onDisagreement?.(text);
   }
   const used = process.cpuUsage(cpu);
   return {

@@ -17,6 +17,7 @@ const result = runDifferential({
   cases: Number(values.cases ?? 1000),
   seed,
   keepGoing: Number(values['keep-going'] ?? 0),
+  onDisagreement: (text) => console.log(`${text}\n`),
 });
 const { cases, packets, unknown, outdated, delivered, refused, silent, milliseconds, cpuSeconds } = result;
 console.log(
@@ -26,5 +27,4 @@ console.log(
 for (const [reason, count] of result.reasons) console.log(`  unknown: ${reason} ${count}`);
 for (const [message, count] of [...result.refusedParts].sort((left, right) => right[1] - left[1]).slice(0, 12))
   console.log(`  refused by the kernel: ${message} ${count}`);
-for (const disagreement of result.disagreements) console.log(`\n${disagreement}`);
 if (result.disagreements.length > 0) process.exitCode = 1;

@@ -88,9 +88,7 @@ export function passBridge(
           : pass(arrived, receiver, next),
       );
     if (!isForBridge) return pass(arrived, to, after);
-    return isStray(arrived.packet, name)
-      ? [ending(after, 'dropped', site, arrived.packet, { kind: 'loopback-source', device: name })]
-      : handUp(walk, site, name, entry, arrived, after);
+    return handUp(walk, site, name, entry, arrived, after);
   });
 }
 
@@ -111,6 +109,8 @@ function handUp(
   const device = site.links.get(bridge);
   if (device === undefined) return walk.route(site, arrived, bridge, state, found);
   const { packet, mark } = arrived;
+  if (isStray(packet, bridge))
+    return [ending(state, 'dropped', site, packet, { kind: 'loopback-source', device: bridge })];
   const port: Port = { site, device };
   const input = entry === undefined ? {} : { inputDevice: entry.device.name };
   return passBridgeHook('input', port, { packet, mark, frame: {} }, input, state, (taken, own, inside) =>
