@@ -94,7 +94,7 @@ const conntrackMatch = (family: Family): Words =>
       },
       { weight: 1, arbitrary: words(fixed('--ctorigdstport ', '--ctreplsrcport '), anyPort.map(String)) },
     ),
-  ).filter((text) => !/! --ct(?:dir|status)/.test(text));
+  ).filter((text) => !/! --ct(?:dir|status)|! .*[DS]NAT/.test(text));
 
 /** What a rule asks beyond the protocol. */
 function otherMatch({ site, family, table, chain }: Place): Words {

@@ -20,6 +20,8 @@ export interface RulePlace {
   /** The families of packets that it sees. */
   readonly families: readonly Family[];
   readonly hook: HookName;
+  /** Before connections are tracked. */
+  readonly isEarly?: boolean;
   /** The sets and maps of its table. */
   readonly named?: readonly NamedPart[];
 }

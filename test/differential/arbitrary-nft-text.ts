@@ -133,25 +133,25 @@ const HOOKS: readonly Hook[] = ['prerouting', 'input', 'forward', 'output', 'pos
 
 const one = (texts: readonly string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 
-function endOf(hook: Hook, isNat: boolean): fc.Arbitrary<string> {
+function endOf(hook: Hook, isNat: boolean, isEarly: boolean): fc.Arbitrary<string> {
   const plain = fc.oneof({ weight: 4, arbitrary: one(ACTIONS) }, { weight: 1, arbitrary: one(VERDICT_MAPS) });
   if (isNat) {
     const ends = hook === 'prerouting' || hook === 'output' ? DESTINATIONS : SOURCES;
     return fc.oneof({ weight: 1, arbitrary: plain }, { weight: 4, arbitrary: one(ends) });
   }
-  const raw = hook === 'prerouting' || hook === 'output' ? ['notrack', 'ct zone set 1'] : [];
+  const raw = isEarly && (hook === 'prerouting' || hook === 'output') ? ['notrack', 'ct zone set 1'] : [];
   // anywhere else, a packet that goes in circles would do so for ever
   const hops = hook === 'input' || hook === 'output' ? ['ip ttl set 63', 'ip6 hoplimit set 63'] : [];
   const extra = [...raw, ...hops, ...(hook === 'postrouting' ? [] : REFUSALS)];
   return extra.length === 0 ? plain : fc.oneof({ weight: 6, arbitrary: plain }, { weight: 1, arbitrary: one(extra) });
 }
 
-function anyRule(hook: Hook, isNat: boolean): fc.Arbitrary<string> {
+function anyRule(hook: Hook, isNat: boolean, isEarly: boolean): fc.Arbitrary<string> {
   // the way back by the device that a packet came in by is asked for where it has just come in
   const asked =
     hook === 'prerouting' ? [...MATCHES, 'fib saddr . mark . iif oif missing', 'fib saddr . iif oif != 0'] : MATCHES;
   return fc
-    .tuple(fc.array(one(asked), { maxLength: 2 }), endOf(hook, isNat))
+    .tuple(fc.array(one(asked), { maxLength: 2 }), endOf(hook, isNat, isEarly))
     .map(([matches, end]) => [...matches, end].join(' '));
 }
 
@@ -163,7 +163,7 @@ function anyChain(id: number): fc.Arbitrary<NftChainText> {
       const at = isNat ? (hook === 'prerouting' || hook === 'output' ? '-100' : '100') : priority;
       const type = isNat ? 'nat' : kind === 1 && hook === 'output' ? 'route' : 'filter';
       const policy = chance === 0 && !isNat ? 'drop' : 'accept';
-      return fc.array(anyRule(hook, isNat), { minLength: 1, maxLength: 5 }).map((rules) => ({
+      return fc.array(anyRule(hook, isNat, at === 'raw'), { minLength: 1, maxLength: 5 }).map((rules) => ({
         name: `b${id}`,
         base: `type ${type} hook ${hook} priority ${at}; policy ${policy};`,
         rules,

@@ -302,7 +302,7 @@ function anyEnd(
       ? [
           { weight: 1, arbitrary: fc.constant<readonly Statement[]>([{ kind: 'notrack' }]) },
           {
-            weight: 1,
+            weight: place.isEarly === true ? 1 : 0,
             arbitrary: fc
               .constantFrom(1, 2)
               .map((zone): readonly Statement[] => [{ kind: 'set-ct', key: 'zone', value: number(zone) }]),
@@ -342,6 +342,8 @@ const HOOKS: readonly (readonly [ChainType, HookName])[] = [
   ['nat', 'postrouting'],
 ];
 
+/** NF_IP_PRI_CONNTRACK. */
+const CONNTRACK = -200;
 const PRIORITIES = [-400, -300, -225, -150, -110, -100, -50, 0, 50, 90, 110, 300];
 
 function anyChains(
@@ -353,7 +355,7 @@ function anyChains(
   return fc
     .tuple(fc.constantFrom(...HOOKS), fc.constantFrom(...PRIORITIES), fc.integer({ min: 0, max: 9 }), fc.nat(1000))
     .chain(([[type, hook], priority, chance, id]) => {
-      const place: RulePlace = { site, families, hook, named };
+      const place: RulePlace = { site, families, hook, named, isEarly: priority < CONNTRACK };
       const regular = `r${id}`;
       const base: BaseChain = {
         type,

@@ -7,6 +7,7 @@ import { Walk } from '../../src/verify/model/walk.ts';
 import { anyWorld } from './arbitrary-world.ts';
 import { ConversationRunner, type Disagreement, type Tally } from './conversation-runner.ts';
 import { Laboratory } from './laboratory.ts';
+import { lastingTables } from './lasting-table.ts';
 import { Outpost } from './outpost.ts';
 import { SITES, type SiteName } from './site-plan.ts';
 import { smallerWorlds } from './smaller-world.ts';
@@ -126,7 +127,7 @@ class Bench implements Disposable {
   readonly #loaders = new Map(
     SITES.map((site) => [
       site,
-      new WorldLoader(this.#laboratory.namespace(site), LEGACY.has(site) ? 'legacy' : 'nf_tables'),
+      new WorldLoader(this.#laboratory.namespace(site), LEGACY.has(site) ? 'legacy' : 'nf_tables', lastingTables(site)),
     ]),
   );
   #tag = 1;

@@ -34,6 +34,7 @@ export class WorldLoader implements Disposable {
   readonly #ruleset: RulesetSession;
   readonly #links: LinkTable;
   readonly #iptables: IptablesLoader;
+  readonly #lasting: readonly Table[];
   /** What the host has between two cases. */
   readonly first: NetworkState;
   #undo: MessageChange[] = [];
@@ -42,15 +43,21 @@ export class WorldLoader implements Disposable {
   /** Parts of cases that the kernel refused, and so are in neither the kernel nor the model; by what it said. */
   readonly refused = new Map<string, number>();
 
-  /** @param variant of the host's iptables */
-  constructor(namespace: NetworkNamespace, variant: 'legacy' | 'nf_tables') {
+  /**
+   * @param variant of the host's iptables
+   * @param lasting tables that it has in every case
+   */
+  constructor(namespace: NetworkNamespace, variant: 'legacy' | 'nf_tables', lasting: readonly Table[]) {
     this.#namespace = namespace;
     this.#iptables = new IptablesLoader(namespace, variant);
+    this.#lasting = lasting;
     this.#route = NetlinkSocket.open('route', { namespace });
     this.#netfilter = NetlinkSocket.open('netfilter', { namespace });
     this.#ruleset = RulesetSession.open(namespace);
     this.#links = readLinks(this.#route);
-    this.first = { ...readNetworkState(this.#route, { namespace }), ruleset: { tables: this.#iptables.empty } };
+    this.#ruleset.apply(lasting.map((table) => ({ kind: 'add-table', table })));
+    const ruleset = { tables: this.#presentTables(this.#iptables.empty) };
+    this.first = { ...readNetworkState(this.#route, { namespace }), ruleset };
   }
 
   /** @returns the host's state as the kernel has it */
@@ -64,7 +71,9 @@ export class WorldLoader implements Disposable {
       });
     const { tables: own, refused } = this.#iptables.load(settings.iptables);
     for (const message of refused) this.#note(message);
-    this.#tables.push(...this.#ruleset.list());
+    this.#tables.push(
+      ...this.#ruleset.list().filter(({ name }) => this.#lasting.every((table) => table.name !== name)),
+    );
     for (const table of settings.tables)
       if (this.#attempt(() => this.#ruleset.apply([{ kind: 'add-table', table }]))) this.#tables.push(table);
     const texts = settings.texts.flatMap((text) => this.#loadText(text));
