@@ -5,7 +5,7 @@ import type { Site } from '../../src/verify/model/site.ts';
 import { Walk } from '../../src/verify/model/walk.ts';
 import type { Connections } from '../../src/verify/model/walk-state.ts';
 import type { Outpost, Sighting } from './outpost.ts';
-import { agrees, heardText, type Prediction, predict } from './prediction.ts';
+import { agrees, agreesButForPorts, heardText, type Prediction, predict } from './prediction.ts';
 import { PORTS, type SiteName } from './site-plan.ts';
 import { type Content, payloadLength, shortestLength } from './wire.ts';
 import type { Conversation } from './world.ts';
@@ -23,7 +23,7 @@ const PATIENCE = 30;
 export interface Tally {
   packets: number;
   unknown: number;
-  /** Packets for which a neighbour, or what a tunnel takes, had been learnt since the hosts were read. */
+  /** Packets for which a neighbour, what a tunnel takes, or a port had been learnt or drawn since the hosts were read. */
   outdated: number;
   /** Packets that were delivered somewhere, refused with an answer, and neither. */
   delivered: number;
@@ -50,6 +50,8 @@ export class ConversationRunner {
   readonly #tally: Tally;
   #tag: number;
   #hasLearntPath = false;
+  /** Packets so far with a port that the kernel drew. */
+  #draws = 0;
 
   constructor(outpost: Outpost, walk: Walk, tally: Tally, firstTag: number) {
     this.#outpost = outpost;
@@ -106,12 +108,17 @@ export class ConversationRunner {
       seen.push(...this.#hear(this.#outpost.listen(PATIENCE), content));
       matching = predictions.filter((prediction) => agrees(prediction, seen));
     }
-    if (matching.length === 0) matching = this.#matchingDraws(from, packet, mark, ways, seen);
+    if (matching.length === 0) {
+      matching = this.#matchingDraws(from, packet, mark, ways, seen);
+      this.#draws += matching.length > 0 ? 1 : 0;
+    }
     this.#count(seen, packet);
     this.#hasLearntPath ||= seen.some(isTooLong);
     if (matching.length === 0) {
       const hasLearnt = number > 1 && seen.some(isTooLong) && predictions.some(({ isCarried }) => isCarried);
-      if (hasLearnt || (number > 0 && predictions.some(({ isAsking }) => isAsking))) {
+      // of ports drawn one after the other, the last alone was heard: the way back shows the others
+      const wasDrawn = this.#draws > 0 && predictions.some((prediction) => agreesButForPorts(prediction, seen));
+      if (hasLearnt || wasDrawn || (number > 0 && predictions.some(({ isAsking }) => isAsking))) {
         this.#tally.outdated++;
         return { arrived: undefined, ways: [] };
       }

@@ -95,6 +95,19 @@ export function agrees({ heard, mayBeSilent, circles }: Prediction, seen: readon
   return isDeepStrictEqual(texts(told), texts(seen));
 }
 
+/** True if what was heard is what was predicted but for ports. */
+export function agreesButForPorts(prediction: Prediction, seen: readonly Sighting[]): boolean {
+  const heard = prediction.heard.map(({ site, packet }) => ({ site, packet: withoutPorts(packet) }));
+  return agrees(
+    { ...prediction, heard },
+    seen.map(({ site, packet }) => ({ site, packet: withoutPorts(packet) })),
+  );
+}
+
+function withoutPorts({ sourcePort: _, destinationPort: __, about, ...packet }: Packet): Packet {
+  return { ...packet, ...(about !== undefined && { about: withoutPorts(about) }) };
+}
+
 /** All of a packet that the model has a say in. */
 export function heardText(packet: Packet): string {
   const { about, protocol, hopLimit, length, tcpFlags, icmpType, icmpCode } = packet;
