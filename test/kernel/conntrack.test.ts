@@ -7,7 +7,7 @@ import { isFlatnetError } from '../../src/error/flatnet-error.ts';
 import { STATUS_DNAT } from '../../src/kernel/conntrack/flow.ts';
 import { FlowTable } from '../../src/kernel/conntrack/flow-table.ts';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { configure, newNamespace, runIn } from '../namespace.ts';
+import { configure, newNamespace, runIn, setSysctls } from '../namespace.ts';
 import { NFT_MISSING } from './nft-program.ts';
 
 const UDP = 17;
@@ -15,6 +15,8 @@ const UDP = 17;
 /** A namespace where packets to 10.96.0.1 and fd00:96::1 go to the loopback's own addresses instead. */
 function translatingNamespace(t: TestContext): NetworkNamespace {
   const namespace = newNamespace(t);
+  // half a minute unless set: a busy machine may be slower
+  setSysctls(namespace, { 'net.netfilter.nf_conntrack_udp_timeout': '3600' });
   configure(namespace, [
     'link set lo up',
     'addr add 10.0.0.1/32 dev lo',

@@ -146,7 +146,7 @@ export async function servingCluster(
   for (const { namespace } of hosts) {
     tellEveryError(namespace);
     // a datagram that was answered once is remembered for half a minute only
-    setSysctls(namespace, { 'net.netfilter.nf_conntrack_udp_timeout': '600' });
+    setSysctls(namespace, { 'net.netfilter.nf_conntrack_udp_timeout': '3600' });
   }
   const poller = new SocketPoller();
   const server = new ProbeServer(poller);
