@@ -65,8 +65,10 @@ export function track(packet: Packet, known: KnownConnections, zone = 0): Tracki
   if (about !== undefined) return trackError(packet, about, known, zone);
   if (protocol === PROTOCOL_NUMBERS.icmpv6 && NEVER_TRACKED.has(icmpType ?? 0)) return UNTRACKED;
   const tuple = tupleOf(packet);
-  const connection = known(tuple, zone) ?? newConnection(tuple, zone);
-  const direction = sameTuple(connection.original, tuple) ? 'original' : 'reply';
+  const found = known(tuple, zone);
+  const connection = found ?? newConnection(tuple, zone);
+  // who speaks to himself at one port answers himself: the reply's tuple is found first
+  const direction = found !== undefined && sameTuple(found.reply, tuple) ? 'reply' : 'original';
   if (connection.confirmed !== true && BEGINNINGS[protocol]?.has(icmpType ?? 0) === false) return unfit(protocol);
   const tracked = protocol === PROTOCOL_NUMBERS.tcp ? afterTcp(connection, direction, packet) : connection;
   if (tracked === undefined) return unfit(protocol);

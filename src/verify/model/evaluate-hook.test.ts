@@ -337,6 +337,8 @@ COMMIT
     assert.equal(run(ruleset('output'), 'output', packet, { outputDevice: 'eth0' })[0]?.verdict.kind, 'accept');
     assert.equal(run(ruleset('postrouting'), 'postrouting', packet, leaving)[0]?.verdict.kind, 'drop');
     assert.equal(run(ruleset('input'), 'input', packet, { inputDevice: 'lo' })[0]?.verdict.kind, 'accept');
+    const framed = { outputDevice: 'eth0', frame: {} };
+    assert.equal(run(ruleset('postrouting'), 'postrouting', packet, framed)[0]?.verdict.kind, 'drop');
   });
 
   it('sends errors of one family to packets of that family alone', () => {
@@ -348,6 +350,35 @@ COMMIT
     assert.deepEqual(with4, { kind: 'reject', with: 'net-unreachable' });
     const with6 = run(ruleset, 'input', tcp('fd00::1', 'fd00::2', 80))[0]?.verdict;
     assert.deepEqual(with6, { kind: 'reject', with: 'host-unreachable' });
+  });
+
+  it('leaves untracked, in a zone or not, what a rule of iptables has exempted before', () => {
+    const ruleset = iptables(`*raw
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -j CT --notrack
+-A PREROUTING -j CT --zone 1
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m conntrack --ctstate NEW -j DROP
+COMMIT
+`);
+    const [outcome] = run(ruleset, 'prerouting', tcp('10.0.0.1', '10.0.0.2', 80));
+    assert.equal(outcome?.flight.tracking.state, 'untracked');
+  });
+
+  it('takes the answer of who speaks to himself at one port for an answer', () => {
+    const ruleset = iptables(`*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m conntrack --ctstate INVALID -j DROP
+COMMIT
+`);
+    const packet = tcp('10.0.0.1', '10.0.0.1', 80, 80);
+    const begun = track(packet, () => undefined).connection;
+    assert.ok(begun !== undefined);
+    const answer = { ...packet, tcpFlags: 18 };
+    const [outcome] = run(ruleset, 'prerouting', answer, {}, { ...begun, confirmed: true });
+    assert.equal(outcome?.flight.tracking.state, 'established');
   });
 });
 

@@ -124,7 +124,7 @@ describe('translateIptables', () => {
       ],
       ['-p tcp -j MASQUERADE --to-ports 1024-65535', 'meta l4proto tcp masquerade to :1024-65535'],
       ['-j CT --notrack', 'notrack'],
-      ['-j CT --zone 5', 'ct zone set 5'],
+      ['-j CT --zone 5', 'ct state & 0x40 == 0 ct zone set 5'],
       ['-p tcp -m tcp --dport 21 -j CT --helper ftp', 'tcp dport 21'],
       ['-j IDLETIMER --timeout 600 --label x', ''],
       ['-j NFLOG --nflog-group 100', ''],

@@ -2,7 +2,7 @@ import { tryParseAddress } from '../../../address/address.ts';
 import { FAMILY_BITS } from '../../../address/family.ts';
 import type { Expression, Literal, NatFlag, RejectType, Statement } from '../../node.ts';
 import type { IptablesTarget } from '../node.ts';
-import { constant, numberLiteral, parseInteger, parseMasked } from './match-statement.ts';
+import { constant, match, numberLiteral, parseInteger, parseMasked } from './match-statement.ts';
 
 /** Targets that change what isn't on a packet's way: logs, counts, checksums, segment sizes, priorities, copies, timers, sets. */
 const HARMLESS: ReadonlySet<string> = new Set([
@@ -114,6 +114,9 @@ function flagsOf({ options }: IptablesTarget): NatFlag[] {
 
 const MARK: Expression = { kind: 'meta', key: 'mark' };
 const CONNECTION_MARK: Expression = { kind: 'ct', key: 'mark' };
+const STATE: Expression = { kind: 'ct', key: 'state' };
+/** NF_CT_STATE_UNTRACKED_BIT. */
+const UNTRACKED = 64;
 
 /** `(mark & ~mask) ^ value` (`xt_mark.c`): what all ways of setting bits come down to. */
 function changedBits(left: Expression, { value, mask }: { readonly value: number; readonly mask: number }): Expression {
@@ -184,7 +187,9 @@ function translateTracking({ options }: IptablesTarget): readonly Statement[] | 
   if (zone === undefined) return [];
   const number = parseInteger(zone.values[0]);
   if (zone.name !== 'zone' || number === undefined) return undefined;
-  return [{ kind: 'set-ct', key: 'zone', value: constant(number) }];
+  // what another rule has exempted stays untracked (`xt_ct_target`)
+  const state: Expression = { kind: 'binary', operator: '&', left: STATE, right: constant(UNTRACKED) };
+  return [match(state, '==', constant(0)), { kind: 'set-ct', key: 'zone', value: constant(number) }];
 }
 
 /** Which end of a packet the built-in chains translate; of others nobody can tell. */
