@@ -255,7 +255,7 @@ const BROADCAST = 1n;
 const MULTICAST = 2n;
 
 function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): Value {
-  const { packet, inputDevice, outputDevice, nextHop, frame } = flight;
+  const { packet, inputDevice, outputDevice, nextHop, tunnel, frame } = flight;
   const isFour = packet.source.family === 4;
   const isLeaving = frame === undefined ? nextHop !== undefined : outputDevice !== undefined;
   const device = (name: string | undefined) => (name === undefined ? undefined : view.device(name));
@@ -272,7 +272,7 @@ function metaValue(key: MetaKey, flight: Flight, { view }: EvaluationContext): V
       return BigInt(device(outputDevice)?.index ?? 0);
     case 'iiftype':
       // of the device that the packet belongs to by now: of one that leaves, where it leaves by (`NFT_META_IFTYPE`)
-      return optional(device(isLeaving ? outputDevice : inputDevice)?.type);
+      return optional(device(isLeaving ? outputDevice : (inputDevice ?? tunnel))?.type);
     case 'oiftype':
       return optional(device(outputDevice)?.type);
     case 'iifgroup':

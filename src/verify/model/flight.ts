@@ -14,6 +14,8 @@ export interface Flight {
   readonly inputDevice?: string;
   /** Absent before they are routed, and of those that end here. */
   readonly outputDevice?: string;
+  /** Of a packet that a tunnel has just made, the tunnel's device. */
+  readonly tunnel?: string;
   /** The bridge that passes it on as a frame, without routing it. */
   readonly bridge?: string;
   /** What it is carried in, while the chains of a device look at it: before it is received, or once it is sent. */

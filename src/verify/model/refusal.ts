@@ -48,12 +48,18 @@ export function refusalOf(
   if (verdict.kind !== 'reject') return undefined;
   if (verdict.with !== 'tcp reset') {
     // before it is routed, a packet counts as arrived that has kept its route, or whose sender is the host itself
-    const { inputDevice, outputDevice, packet } = flight;
+    const { inputDevice, packet } = flight;
     const isHere = hook === 'prerouting' && (inputDevice === 'lo' || holdsAddress(site.state, packet.source));
-    return icmpError(site, flight, verdict.with, hook === 'input' || outputDevice === 'lo' || isHere);
+    return icmpError(site, flight, verdict.with, hook === 'input' || staysHere(site, flight) || isHere);
   }
   const reset = tcpReset(flight);
   return reset === undefined || bridgedFrom === undefined ? reset : { ...reset, to: bridgedFrom };
+}
+
+/** True for a packet that begins here and ends here, by the last route that was found for it. */
+function staysHere({ state }: Site, { outputDevice, rerouted }: Flight): boolean {
+  if (rerouted === undefined) return outputDevice === 'lo';
+  return lookUpRoute(state, rerouted).some(({ content }) => content.kind === 'local');
 }
 
 /**

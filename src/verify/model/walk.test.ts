@@ -151,6 +151,51 @@ describe('a packet from an address of the host itself', () => {
   });
 });
 
+describe('a packet that a host sends to itself', () => {
+  const files = {
+    'link.json': JSON.stringify(
+      ['lo', 'west'].map((ifname, index) => ({ ifname, ifindex: index + 1, mtu: 1500, flags: ['UP', 'LOWER_UP'] })),
+    ),
+    'addr.json': JSON.stringify([
+      { ifname: 'west', addr_info: [{ family: 'inet', local: '10.1.0.1', prefixlen: 24, scope: 'global' }] },
+    ]),
+    'route.json': JSON.stringify([
+      { type: 'local', dst: '10.1.0.1', dev: 'west', table: 'local' },
+      { dst: '10.1.0.0/24', dev: 'west', prefsrc: '10.1.0.1' },
+    ]),
+    'rule.json': JSON.stringify([
+      { priority: 0, src: 'all', table: 'local' },
+      { priority: 32766, src: 'all', table: 'main' },
+    ]),
+  };
+  function send(rules: string): WalkOutcome {
+    const walk = router(rules, files);
+    const [site] = walk.map.sites;
+    assert.ok(site !== undefined);
+    const own = parseAddress('10.1.0.1');
+    const ports = { sourcePort: 1000, destinationPort: 80 };
+    const rest = { length: 60, hopLimit: 64, dontFragment: false };
+    const [outcome] = walk.send(site, { protocol: 17, source: own, destination: own, ...ports, ...rest });
+    assert.ok(outcome !== undefined);
+    return outcome;
+  }
+
+  it('has a connection that is confirmed by the time that it comes in', () => {
+    const { reason } = send(
+      'table ip t { chain c { type filter hook prerouting priority -300; ct status confirmed drop; } }',
+    );
+    assert.equal(reason.kind, 'rule');
+  });
+
+  it('is refused as one that leaves, once it is translated to somewhere else', () => {
+    const { bounce } = send(`table ip t {
+      chain a { type nat hook output priority -100; dnat to 10.1.0.9; }
+      chain b { type filter hook output priority 0; reject with icmp admin-prohibited; }
+    }`);
+    assert.equal(endsOf(bounce?.packet), '10.1.0.1 → 10.1.0.1');
+  });
+});
+
 describe('the packet of a tunnel', () => {
   const own = (local: string) => [{ family: 'inet', local, prefixlen: 24, scope: 'global' }];
   const files = {
@@ -185,6 +230,8 @@ describe('the packet of a tunnel', () => {
   it('counts on its way out as come in by the tunnel’s device, and not when it is made', () => {
     assert.equal(reasonWith(rules('postrouting', 'vx0')), 'rule');
     assert.equal(reasonWith(rules('output', 'vx0')), 'out-of-sight');
+    const ofTunnel = 'table ip t { chain c { type filter hook output priority 0; iiftype ether drop; } }';
+    assert.equal(reasonWith(ofTunnel), 'rule');
     assert.equal(reasonWith(rules('postrouting', 'west')), 'out-of-sight');
   });
 });

@@ -96,7 +96,7 @@ export class Walk {
       if (device === undefined) return [this.#noWay(site, packet, routed, after)];
       const problem = speakerProblem(site, packet.source, device);
       if (problem !== undefined) return [ending(after, 'dropped', site, packet, problem)];
-      const flight: Flight = { packet, mark, tracking, outputDevice: device };
+      const flight: Flight = { packet, mark, tracking, outputDevice: device, ...(tunnel !== undefined && { tunnel }) };
       return this.#hook('output', site, flight, after, (passed, next) => {
         const sent: Flight = { ...passed, ...(tunnel !== undefined && { inputDevice: tunnel }) };
         return sent.rerouted === undefined
@@ -121,9 +121,13 @@ export class Walk {
     if (device === undefined) return [this.#noWay(site, flight.packet, routed, state)];
     if (routed.kind === 'unicast') return this.#leave(site, flight, routed.route, routed.hop, state);
     const looped = { ...flight, outputDevice: 'lo', nextHop: flight.packet.destination };
-    return this.#hook('postrouting', site, looped, state, (sent, next) =>
-      this.#loopBack(site, sent, withConnection(next, site, sent.tracking.connection)),
-    );
+    return this.#hook('postrouting', site, looped, state, (sent, next) => {
+      const { tracking } = sent;
+      const { connection } = tracking;
+      const kept =
+        connection === undefined ? tracking : { ...tracking, connection: { ...connection, confirmed: true } };
+      return this.#loopBack(site, { ...sent, tracking: kept }, withConnection(next, site, connection));
+    });
   }
 
   #loopBack(site: Site, flight: Flight, state: WalkState): Outcomes {
