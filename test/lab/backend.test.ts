@@ -47,13 +47,14 @@ describe('a cluster of two hosts', () => {
     const prefixes = new Map(lab.status.hosts.map(({ name, podPrefixes }) => [name, podPrefixes[0]]));
     assert.deepEqual([...prefixes.values()].sort(), ['10.0.0.0/24', '10.0.1.0/24']);
 
-    await t.test('by routes over the uplink, and no device of ours', () => {
+    await t.test('by routes over the uplink, and no device of ours', async () => {
       for (const [self, other, gateway] of [
         ['node-1', 'node-2', '192.168.1.12'],
         ['node-2', 'node-1', '192.168.1.11'],
       ] as const) {
-        const route = lab.sh(`node/${self}`, `ip route show ${prefixes.get(other)}`);
-        assert.match(route, new RegExp(`via ${gateway} dev eth0 proto 102 src 192\\.168\\.1\\.1\\d`));
+        const route = () => lab.sh(`node/${self}`, `ip route show ${prefixes.get(other)}`);
+        await until('the route is there', () => route() !== '');
+        assert.match(route(), new RegExp(`via ${gateway} dev eth0 proto 102 src 192\\.168\\.1\\.1\\d`));
         assert.equal(lab.sh(`node/${self}`, 'ip -br link show type vxlan'), '');
       }
     });
