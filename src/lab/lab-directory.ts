@@ -1,4 +1,15 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { FlatnetError } from '../error/flatnet-error.ts';
@@ -94,6 +105,17 @@ export function claimLabDirectory(directory: LabDirectory): number {
     removeLabDirectory(directory);
     closeSync(fd);
   }
+}
+
+/**
+ * Removes the directory and lets go of its lock. Where it has been removed before, somebody else may have claimed it since:
+ * then it stays.
+ * @param lock as claimLabDirectory returned it
+ */
+export function releaseLabDirectory(directory: LabDirectory, lock: number): void {
+  const present = statSync(directory.lock, { throwIfNoEntry: false });
+  if (present === undefined || present.ino === fstatSync(lock).ino) removeLabDirectory(directory);
+  closeSync(lock);
 }
 
 /** Removes the directory, and those above it that are empty then. */

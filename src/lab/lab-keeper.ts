@@ -8,7 +8,7 @@ import type { KubeObject } from '../kube/object.ts';
 import { decodeError } from './control-message.ts';
 import type { InitMessage, KeeperMessage, LabProgress, ListenerPort } from './init-message.ts';
 import type { LabConfiguration } from './lab-configuration.ts';
-import { claimLabDirectory, type LabDirectory, removeLabDirectory } from './lab-directory.ts';
+import { claimLabDirectory, type LabDirectory, releaseLabDirectory } from './lab-directory.ts';
 import { explainIsolationFailure, isolationArguments, mayMakeNamespaces } from './lab-isolation.ts';
 import type { LabStatus } from './lab-status.ts';
 
@@ -56,8 +56,7 @@ export async function keepLab(options: KeepLabOptions): Promise<KeptLab> {
   try {
     listeners = await listenForLab(options.configuration);
   } catch (error) {
-    removeLabDirectory(directory);
-    closeSync(lock);
+    releaseLabDirectory(directory, lock);
     throw error;
   }
   const privileged = mayMakeNamespaces();
@@ -65,8 +64,7 @@ export async function keepLab(options: KeepLabOptions): Promise<KeptLab> {
   const ready = Promise.withResolvers<LabStatus>();
   const ended = endOf(child).then(() => {
     for (const server of listeners.values()) server.close();
-    removeLabDirectory(directory);
-    closeSync(lock);
+    releaseLabDirectory(directory, lock);
   });
   let said = false;
   let up = false;
