@@ -1,19 +1,10 @@
 import type { Address } from '../address/address.ts';
+import { ADDRESS_TYPES } from '../address/address-type.ts';
 import type { Family } from '../address/family.ts';
 import type { Prefix } from '../address/prefix.ts';
 
 /** Types of routes by name: RTN_* of `linux/rtnetlink.h`. */
-export const ROUTE_TYPES = {
-  unicast: 1,
-  local: 2,
-  broadcast: 3,
-  anycast: 4,
-  multicast: 5,
-  blackhole: 6,
-  unreachable: 7,
-  prohibit: 8,
-  throw: 9,
-} as const;
+export const ROUTE_TYPES = { ...ADDRESS_TYPES, throw: 9 } as const;
 
 export type RouteType = keyof typeof ROUTE_TYPES;
 

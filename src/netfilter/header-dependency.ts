@@ -98,6 +98,30 @@ export function isDependency(statement: Statement, dependency: HeaderDependency)
   return fact !== undefined && fact.key === dependency.key && fact.value === dependency.value;
 }
 
+/** Told, by whoever reads a statement, what it is about without saying so. */
+export interface HeaderNeeds {
+  /** Number of the transport protocol whose header it looks at. */
+  requireTransport(protocol: number): void;
+  /** The family whose errors a rejection sends: it is for packets of that family alone. */
+  requireNetwork(header: 'ip' | 'ip6'): void;
+}
+
+/** Adds the statement that is read, behind the matches that it needs and that aren't there yet. */
+export function addWithDependencies(
+  statements: Statement[],
+  family: TableFamily,
+  read: (needs: HeaderNeeds) => Statement,
+): void {
+  const required: HeaderDependency[] = [];
+  const statement = read({
+    requireTransport: (value) => required.push({ key: 'l4proto', value }),
+    requireNetwork: (header) => required.push(...headerDependencies(header, family)),
+  });
+  for (const dependency of required)
+    if (!statements.some((each) => isDependency(each, dependency))) statements.push(dependencyMatch(dependency));
+  statements.push(statement);
+}
+
 /** The match that establishes a dependency. */
 export function dependencyMatch(dependency: HeaderDependency): Statement {
   return {

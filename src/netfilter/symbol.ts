@@ -1,3 +1,4 @@
+import { ADDRESS_TYPES } from '../address/address-type.ts';
 import type { DataType } from './node.ts';
 
 /** nft's words for values, by type (`nft describe TYPE`). A value's first word is the one printed. */
@@ -67,17 +68,7 @@ const SYMBOLS: Readonly<Partial<Record<DataType, Readonly<Record<string, number>
   ct_status: { expected: 1, 'seen-reply': 2, assured: 4, confirmed: 8, snat: 16, dnat: 32, dying: 512 },
   ct_dir: { original: 0, reply: 1 },
   pkt_type: { host: 0, unicast: 0, broadcast: 1, multicast: 2, other: 3 },
-  fib_addrtype: {
-    unspec: 0,
-    unicast: 1,
-    local: 2,
-    broadcast: 3,
-    anycast: 4,
-    multicast: 5,
-    blackhole: 6,
-    unreachable: 7,
-    prohibit: 8,
-  },
+  fib_addrtype: { unspec: 0, ...ADDRESS_TYPES },
   iface_type: { ether: 1, ppp: 512, ipip: 768, ipip6: 769, loopback: 772, sit: 776, ipgre: 778 },
   devgroup: { default: 0 },
   dscp: {

@@ -127,13 +127,12 @@ export class RulesetSession implements Disposable {
    * @returns carries them out; to be called once
    */
   prepare(changes: readonly TableChange[]): () => Promise<void> {
-    const ready = changes.every(isOfElements) ? this.#encode(changes) : undefined;
-    return () => this.#carryOut(ready !== undefined && this.#fits(ready) ? [ready] : this.#transactions(changes));
+    const whole = changes.every(isOfElements) ? this.#encode(changes) : undefined;
+    return () => this.#carryOut(this.#transactions(changes, whole));
   }
 
   async #carryOut(transactions: Iterable<EncodedTransaction>): Promise<void> {
     for (const { encoder, part } of transactions) {
-      if (encoder.empty) continue;
       const failures = await this.#socket.exchangeAsync(encoder.builder);
       // The call that took them keeps hold of a load's megabytes until the next one of its kind.
       encoder.builder.release();
@@ -141,10 +140,13 @@ export class RulesetSession implements Disposable {
     }
   }
 
-  /** The transactions that changes are carried out in, one after the other: each is made when the one before is done. */
-  *#transactions(changes: readonly TableChange[]): Generator<EncodedTransaction> {
+  /**
+   * The transactions that changes are carried out in, one after the other: each is made when the one before is done.
+   * @param encoded all of them as one, where that has been done before
+   */
+  *#transactions(changes: readonly TableChange[], encoded?: EncodedTransaction): Generator<EncodedTransaction> {
     const adapted = adaptChanges(changes, this.#features);
-    const whole = this.#encode(adapted);
+    const whole = encoded ?? this.#encode(adapted);
     if (whole.encoder.empty) return;
     if (this.#fits(whole)) {
       yield whole;

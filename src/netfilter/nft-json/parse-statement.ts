@@ -1,7 +1,6 @@
 import { isFlagType } from '../data-type.ts';
-import { dependencyMatch, isDependency } from '../header-dependency.ts';
+import { addWithDependencies, type HeaderNeeds } from '../header-dependency.ts';
 import type { DataType, NatFlag, RejectType, Rule, Statement, TableFamily } from '../node.ts';
-import { type HeaderDependency, headerDependencies } from '../payload-field.ts';
 import {
   isList,
   isObject,
@@ -22,25 +21,12 @@ type RuleContext = Pick<ExpressionContext, 'findSet'> & { readonly family: Table
 /** A rule of its `expr` list; a statement that isn't modelled is kept as text. */
 export function parseRule(statements: readonly Json[], comment: string | undefined, context: RuleContext): Rule {
   const result: Statement[] = [];
-  for (const node of statements) {
-    const required: HeaderDependency[] = [];
-    const statement = parseStatement(node, {
-      ...context,
-      requireTransport: (value) => required.push({ key: 'l4proto', value }),
-      requireNetwork: (header) => required.push(...headerDependencies(header, context.family)),
-    });
-    for (const dependency of required)
-      if (!result.some((each) => isDependency(each, dependency))) result.push(dependencyMatch(dependency));
-    result.push(statement);
-  }
+  for (const node of statements)
+    addWithDependencies(result, context.family, (needs) => parseStatement(node, { ...context, ...needs }));
   return { statements: result, ...(comment !== undefined && { comment }) };
 }
 
-type StatementContext = ExpressionContext & {
-  readonly family: TableFamily;
-  /** Told of the family whose errors a rejection sends: it is for packets of that family alone. */
-  requireNetwork(header: 'ip' | 'ip6'): void;
-};
+export type StatementContext = ExpressionContext & HeaderNeeds & { readonly family: TableFamily };
 
 function parseStatement(node: Json, context: StatementContext): Statement {
   try {
@@ -139,7 +125,8 @@ function parseNat(type: 'dnat' | 'snat', content: JsonObject, context: Statement
   };
 }
 
-const REJECT_NAMES: Readonly<Record<string, RejectType>> = {
+/** nft's words for the ICMP errors of a rejection. */
+export const REJECT_NAMES: Readonly<Record<string, RejectType>> = {
   'port-unreachable': 'port-unreachable',
   'admin-prohibited': 'admin-prohibited',
   'host-unreachable': 'host-unreachable',

@@ -1,28 +1,14 @@
 import { isFlagType } from '../data-type.ts';
-import { dependencyMatch, isDependency } from '../header-dependency.ts';
+import { addWithDependencies } from '../header-dependency.ts';
 import { NotModelled, oneOf } from '../nft-json/json-node.ts';
 import { dataTypesOf, type ExpressionContext } from '../nft-json/parse-expression.ts';
-import type {
-  DataType,
-  Expression,
-  MatchOperator,
-  NatFlag,
-  RejectType,
-  Rule,
-  Statement,
-  TableFamily,
-} from '../node.ts';
-import { type HeaderDependency, headerDependencies } from '../payload-field.ts';
+import { REJECT_NAMES, type StatementContext } from '../nft-json/parse-statement.ts';
+import type { DataType, Expression, MatchOperator, NatFlag, Rule, Statement, TableFamily } from '../node.ts';
 import { literalOf, parseDuration, parseFlags, parseMapElements, parseVerdict } from './parse-constant.ts';
 import { parseExpression } from './parse-expression.ts';
 import type { TokenReader } from './token-reader.ts';
 
 type RuleContext = Pick<ExpressionContext, 'findSet'> & { readonly family: TableFamily };
-type StatementContext = ExpressionContext & {
-  readonly family: TableFamily;
-  /** Told of the family whose errors a rejection sends: it is for packets of that family alone. */
-  requireNetwork(header: 'ip' | 'ip6'): void;
-};
 
 /** A rule up to the end of its line. What isn't modelled is kept as text, with all that follows it in the rule. */
 export function parseRule(reader: TokenReader, context: RuleContext): Rule {
@@ -33,17 +19,9 @@ export function parseRule(reader: TokenReader, context: RuleContext): Rule {
       comment = reader.word();
       continue;
     }
-    const required: HeaderDependency[] = [];
     const position = reader.position;
     try {
-      const statement = parseStatement(reader, {
-        ...context,
-        requireTransport: (value) => required.push({ key: 'l4proto', value }),
-        requireNetwork: (header) => required.push(...headerDependencies(header, context.family)),
-      });
-      for (const dependency of required)
-        if (!statements.some((each) => isDependency(each, dependency))) statements.push(dependencyMatch(dependency));
-      statements.push(statement);
+      addWithDependencies(statements, context.family, (needs) => parseStatement(reader, { ...context, ...needs }));
     } catch (error) {
       if (!(error instanceof NotModelled)) throw error;
       reader.rewind(position);
@@ -168,15 +146,6 @@ function parseCounter(reader: TokenReader): Statement {
   reader.expect('bytes');
   return { kind: 'counter', packets, bytes: BigInt(reader.number()) };
 }
-
-const REJECT_NAMES: Readonly<Record<string, RejectType>> = {
-  'port-unreachable': 'port-unreachable',
-  'admin-prohibited': 'admin-prohibited',
-  'host-unreachable': 'host-unreachable',
-  'addr-unreachable': 'host-unreachable',
-  'net-unreachable': 'net-unreachable',
-  'no-route': 'net-unreachable',
-};
 
 function parseReject(reader: TokenReader, context: StatementContext): Statement {
   reader.next();

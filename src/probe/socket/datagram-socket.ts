@@ -7,12 +7,11 @@ import { decodeSocketAddress, encodeSocketAddress, formatSocketAddress, type Soc
 import {
   calls,
   IP_PKTINFO,
-  IP_RECVERR,
-  IPV6_RECVERR,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
   MSG_ERRQUEUE,
   MSG_NOSIGNAL,
+  queueErrors,
   SO_ERROR,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -68,7 +67,7 @@ export class DatagramSocket implements Disposable {
     try {
       if (family === 6) this.#set(SOL_IPV6, IPV6_V6ONLY);
       this.#set(family === 4 ? SOL_IP : SOL_IPV6, family === 4 ? IP_PKTINFO : IPV6_RECVPKTINFO);
-      this.#set(family === 4 ? SOL_IP : SOL_IPV6, family === 4 ? IP_RECVERR : IPV6_RECVERR);
+      checkCall('setsockopt', queueErrors(this.fd, family), `IPv${family} error queue`);
       this.port = bindSocket(this.fd, { address: bind.address ?? { family, value: 0n }, port: bind.port ?? 0 });
     } catch (error) {
       this.close();

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import type { Family } from '../../address/family.ts';
 import { loadLibc } from '../../kernel/libc.ts';
 
 /** The socket calls of libc that nothing else in the project needs. They return -1 on failure and set errno. */
@@ -49,6 +50,11 @@ export const MSG_NOSIGNAL = 0x4000;
 export function setOption(fd: number, level: number, option: number, ...values: readonly number[]): number {
   const bytes = new Uint8Array(Int32Array.from(values).buffer);
   return loadLibc().setsockopt(fd, level, option, bytes, bytes.length);
+}
+
+/** Keeps what the network reports of a socket's packets in its error queue. @returns 0, or -1 with errno set */
+export function queueErrors(fd: number, family: Family): number {
+  return family === 4 ? setOption(fd, SOL_IP, IP_RECVERR, 1) : setOption(fd, SOL_IPV6, IPV6_RECVERR, 1);
 }
 
 /** Where koffi's callee finds the bytes: their buffer must outlive the call. */

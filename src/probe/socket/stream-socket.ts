@@ -8,17 +8,15 @@ import { MessageHeader } from './message-header.ts';
 import { decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
 import {
   calls,
-  IP_RECVERR,
-  IPV6_RECVERR,
   IPV6_V6ONLY,
   MSG_ERRQUEUE,
+  queueErrors,
   SO_ERROR,
   SO_LINGER,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
-  SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
   setOption,
@@ -80,8 +78,7 @@ export function connectStream(to: SocketAddress, { source, reset, reports = fals
   const fd = openStream(to.address.family);
   try {
     if (reset) setOption(fd, SOL_SOCKET, SO_LINGER, 1, 0);
-    if (reports && to.address.family === 4) setOption(fd, SOL_IP, IP_RECVERR, 1);
-    if (reports && to.address.family === 6) setOption(fd, SOL_IPV6, IPV6_RECVERR, 1);
+    if (reports) queueErrors(fd, to.address.family);
     if (source !== undefined) bindSocket(fd, { address: source, port: 0 });
     const address = encodeSocketAddress(to);
     if (loadLibc().connect(fd, address, address.length) < 0) {

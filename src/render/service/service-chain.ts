@@ -1,4 +1,5 @@
 import type { Address } from '../../address/address.ts';
+import { ADDRESS_TYPES } from '../../address/address-type.ts';
 import type { Family } from '../../address/family.ts';
 import { type Prefix, parsePrefix } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
@@ -181,12 +182,11 @@ function nodePortRule({ destination }: FamilyTerms, addresses: string, ports: st
 
 /** `fib daddr type local`. */
 function isLocal(): Statement {
-  const RTN_LOCAL = 2;
   return {
     kind: 'match',
     operator: '==',
     left: { kind: 'fib', selectors: ['daddr'], result: 'type' },
-    right: number(RTN_LOCAL),
+    right: number(ADDRESS_TYPES.local),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { EndReason } from '../model/end-reason.ts';
 import { formatEndReason } from '../model/format-end-reason.ts';
+import type { Packet } from '../model/packet.ts';
 import type { WalkOutcome } from '../model/walk-state.ts';
 import type { WalkStep } from '../model/walk-step.ts';
 import type { Explanation } from './explanation.ts';
@@ -42,11 +43,10 @@ function refused({ evidence, way, sender }: Fault, { device, mtu, length }: Reas
 function outerRefused({ way }: Fault, { device, mtu }: Reason<'too-long'>): Explanation {
   const { at } = way;
   const tunnel = tunnelOf(way);
-  const inner = mtu - (way.packet.length - (way.packet.carried?.packet.length ?? 0));
   return {
     cause: 'the MTU is too large for the overlay: what it sends is too long for its uplink, and must not be fragmented',
     responsible: `${at.name}: ${tunnel?.device} has ${tunnelMtu(tunnel)}, ${device} under it ${mtu}`,
-    remedy: `set the MTU of ${tunnel?.device} on ${at.name}, and of its pods, to ${inner}`,
+    remedy: `set the MTU of ${tunnel?.device} on ${at.name}, and of its pods, to ${roomInside(way.packet, mtu)}`,
   };
 }
 
@@ -56,7 +56,7 @@ function vanished({ way, sender }: Fault, { device, mtu, length }: Reason<'overs
   const tunnel = tunnelOf(way);
   const isOuter = packet.carried !== undefined && tunnel !== undefined;
   const narrow = isOuter
-    ? `of ${tunnel.device} on ${tunnel.site.name}, and of its pods, to ${mtu - (packet.length - packet.carried.packet.length)}`
+    ? `of ${tunnel.device} on ${tunnel.site.name}, and of its pods, to ${roomInside(packet, mtu)}`
     : `of ${senderDevice(way)} in ${sender.name}, and of all like it, to ${mtu}`;
   return {
     cause: isOuter
@@ -71,16 +71,14 @@ function vanished({ way, sender }: Fault, { device, mtu, length }: Reason<'overs
 /** The overlay's packets go in pieces, and a rule lets these not pass. */
 function piecesDropped({ way }: Fault, { by }: Reason<'rule'>): Explanation {
   const tunnel = tunnelOf(way);
-  const mtu = routesOf(way).findLast(({ packet }) => packet.carried !== undefined);
-  const under = mtu?.site.links.get(mtu.hop.device ?? '');
-  const fits =
-    under === undefined ? undefined : under.mtu - (way.packet.length - (way.packet.carried?.packet.length ?? 0));
+  const outer = routesOf(way).findLast(({ packet }) => packet.carried !== undefined);
+  const under = outer?.site.links.get(outer.hop.device ?? '');
   return {
     cause: 'the MTU is too large for the overlay: it sends fragments, and a rule drops these',
     responsible: by === undefined ? way.at.name : responsibleRule(way.at, by),
     ...(tunnel !== undefined &&
-      fits !== undefined && {
-        remedy: `set the MTU of ${tunnel.device} on ${tunnel.site.name}, and of its pods, to ${fits}`,
+      under !== undefined && {
+        remedy: `set the MTU of ${tunnel.device} on ${tunnel.site.name}, and of its pods, to ${roomInside(way.packet, under.mtu)}`,
       }),
   };
 }
@@ -89,6 +87,11 @@ type TunnelStep = Extract<WalkStep, { readonly kind: 'encapsulate' }>;
 
 function tunnelOf({ steps }: WalkOutcome): TunnelStep | undefined {
   return steps.findLast((step) => step.kind === 'encapsulate');
+}
+
+/** The bytes that a tunnel's packet may carry where so many are all that its way takes. */
+function roomInside({ length, carried }: Packet, mtu: number): number {
+  return mtu - (length - (carried?.packet.length ?? 0));
 }
 
 function tunnelMtu(tunnel: TunnelStep | undefined): number | undefined {

@@ -2,15 +2,13 @@ import type { Ruleset, TableFamily } from '../../netfilter/node.ts';
 import { type DeviceHook, type HookContext, type HookOutcome, type IpHook, runBaseChain } from './evaluate-hook.ts';
 import type { Flight } from './flight.ts';
 import { pieceByPiece } from './fragments.ts';
-import type { ChainEntry } from './hook-entries.ts';
+import { byPriority, type ChainEntry, chainEntries } from './hook-entries.ts';
 
-const CHAINS = new WeakMap<Ruleset, readonly ChainEntry[]>();
 const BY_DEVICE = new WeakMap<Ruleset, Map<string, readonly ChainEntry[]>>();
 
 /** The chains of tables of family netdev, and of inet's ingress, that look at a device's packets, in their order. */
 export function deviceChains(ruleset: Ruleset, hook: DeviceHook, device: string): readonly ChainEntry[] {
-  const all = CHAINS.get(ruleset) ?? findChains(ruleset);
-  CHAINS.set(ruleset, all);
+  const all = allDeviceChains(ruleset);
   if (all.length === 0) return all;
   const known = BY_DEVICE.get(ruleset) ?? new Map<string, readonly ChainEntry[]>();
   BY_DEVICE.set(ruleset, known);
@@ -20,21 +18,15 @@ export function deviceChains(ruleset: Ruleset, hook: DeviceHook, device: string)
   return its;
 }
 
-const BRIDGE_CHAINS = new WeakMap<Ruleset, ReadonlyMap<string, readonly ChainEntry[]>>();
+type ByHook = ReadonlyMap<string, readonly ChainEntry[]>;
 
-/** The chains of tables of family bridge at a hook, in their order. */
-export function bridgeChains(ruleset: Ruleset, hook: IpHook): readonly ChainEntry[] {
-  const known = BRIDGE_CHAINS.get(ruleset) ?? Map.groupBy(baseChains(ruleset, 'bridge'), ({ base }) => base.hook);
-  BRIDGE_CHAINS.set(ruleset, known);
-  return known.get(hook) ?? [];
-}
+const FRAME_CHAINS = { bridge: new WeakMap<Ruleset, ByHook>(), arp: new WeakMap<Ruleset, ByHook>() } as const;
 
-const ARP_CHAINS = new WeakMap<Ruleset, ReadonlyMap<string, readonly ChainEntry[]>>();
-
-/** The chains of tables of family arp at a hook, in their order. */
-export function arpChains(ruleset: Ruleset, hook: IpHook): readonly ChainEntry[] {
-  const known = ARP_CHAINS.get(ruleset) ?? Map.groupBy(baseChains(ruleset, 'arp'), ({ base }) => base.hook);
-  ARP_CHAINS.set(ruleset, known);
+/** The chains of tables of family bridge or arp at a hook, in their order. */
+export function frameChains(ruleset: Ruleset, family: 'bridge' | 'arp', hook: IpHook): readonly ChainEntry[] {
+  const cache = FRAME_CHAINS[family];
+  const known = cache.get(ruleset) ?? Map.groupBy(baseChains(ruleset, family), ({ base }) => base.hook);
+  cache.set(ruleset, known);
   return known.get(hook) ?? [];
 }
 
@@ -42,7 +34,8 @@ const FRAMES = new WeakMap<Ruleset, boolean>();
 
 /** Whether any chains look at frames: at devices or in bridges. */
 export function seesFrames(ruleset: Ruleset): boolean {
-  const known = FRAMES.get(ruleset) ?? (findChains(ruleset).length > 0 || baseChains(ruleset, 'bridge').length > 0);
+  const known =
+    FRAMES.get(ruleset) ?? (allDeviceChains(ruleset).length > 0 || baseChains(ruleset, 'bridge').length > 0);
   FRAMES.set(ruleset, known);
   return known;
 }
@@ -63,23 +56,24 @@ export function evaluateDeviceHook(
   });
 }
 
-function findChains(ruleset: Ruleset): readonly ChainEntry[] {
-  return baseChains(ruleset, 'netdev', 'inet').filter(({ base: { hook } }) => hook === 'ingress' || hook === 'egress');
+const DEVICE_CHAINS = new WeakMap<Ruleset, readonly ChainEntry[]>();
+
+function allDeviceChains(ruleset: Ruleset): readonly ChainEntry[] {
+  const known =
+    DEVICE_CHAINS.get(ruleset) ??
+    baseChains(ruleset, 'netdev', 'inet').filter(({ base: { hook } }) => hook === 'ingress' || hook === 'egress');
+  DEVICE_CHAINS.set(ruleset, known);
+  return known;
 }
 
 function baseChains({ tables }: Ruleset, ...families: readonly TableFamily[]): readonly ChainEntry[] {
   return (
     tables
       .filter(({ family, flags }) => families.includes(family) && !flags.includes('dormant'))
-      .flatMap((table) =>
-        table.chains.flatMap((chain): ChainEntry[] => {
-          const { base } = chain;
-          return base === undefined ? [] : [{ kind: 'chain', table, chain, base, priority: base.priority }];
-        }),
-      )
+      .flatMap(chainEntries)
       // of one priority, what was registered last comes first
       .reverse()
-      .sort((left, right) => left.priority - right.priority)
+      .sort(byPriority)
   );
 }
 

@@ -3,7 +3,7 @@ import { type Mac, macFromBytes } from '../../address/mac.ts';
 import { parsePrefix, prefixContains } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { INVALID } from './connection.ts';
-import { arpChains, evaluateDeviceHook, seesFrames } from './device-chains.ts';
+import { evaluateDeviceHook, frameChains, seesFrames } from './device-chains.ts';
 import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
 import { hasChains } from './hook-entries.ts';
@@ -59,7 +59,8 @@ export function discovered(discovery: Discovery, state: WalkState, follow: (stat
 /** Whether any rules of a namespace see questions and answers. */
 function listens({ state: { ruleset } }: Site, family: 4 | 6): boolean {
   if (seesFrames(ruleset)) return true;
-  if (family === 4) return arpChains(ruleset, 'input').length + arpChains(ruleset, 'output').length > 0;
+  if (family === 4)
+    return frameChains(ruleset, 'arp', 'input').length + frameChains(ruleset, 'arp', 'output').length > 0;
   return HOOKS.some((hook) => hasChains(hook, ruleset, 6));
 }
 
@@ -132,7 +133,7 @@ function atHook(
 ): readonly HookOutcome[] {
   const context = { ruleset, view, known: () => undefined };
   if (flight.packet.source.family === 6) return evaluateHook(hook, flight, context);
-  return evaluateDeviceHook(arpChains(ruleset, hook), { ...flight, frame }, context);
+  return evaluateDeviceHook(frameChains(ruleset, 'arp', hook), { ...flight, frame }, context);
 }
 
 function messageOf(kind: 'question' | 'answer', asker: Address, target: Address, speaker: Mac | undefined): Packet {

@@ -71,7 +71,7 @@ function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly Ho
 const CHAIN_ENTRIES = new WeakMap<Table, readonly ChainEntry[]>();
 
 /** The base chains of a table, looked for once for all hooks: of a hundred thousand chains a few are. */
-function chainEntries(table: Table): readonly ChainEntry[] {
+export function chainEntries(table: Table): readonly ChainEntry[] {
   const known = CHAIN_ENTRIES.get(table);
   if (known !== undefined) return known;
   const entries: ChainEntry[] = [];
@@ -83,7 +83,7 @@ function chainEntries(table: Table): readonly ChainEntry[] {
   return entries;
 }
 
-function byPriority(left: HookEntry, right: HookEntry): number {
+export function byPriority(left: HookEntry, right: HookEntry): number {
   return left.priority - right.priority;
 }
 

@@ -1,5 +1,5 @@
 import { INVALID } from './connection.ts';
-import { bridgeChains, deviceChains, evaluateDeviceHook } from './device-chains.ts';
+import { deviceChains, evaluateDeviceHook, frameChains } from './device-chains.ts';
 import type { DeviceHook, IpHook, PacketHook } from './evaluate-hook.ts';
 import type { Flight, Frame } from './flight.ts';
 import type { ChainEntry } from './hook-entries.ts';
@@ -47,7 +47,7 @@ export function passBridgeHook(
   state: WalkState,
   follow: Follow,
 ): Outcomes {
-  const chains = bridgeChains(site.state.ruleset, hook);
+  const chains = frameChains(site.state.ruleset, 'bridge', hook);
   if (chains.length === 0) return follow(packet, mark, state);
   return passChains(hook, site, chains, { packet, mark, tracking: INVALID, frame, bridge, ...devices }, state, follow);
 }
@@ -89,7 +89,7 @@ export function passLower(
   const { site } = port;
   const { ruleset } = site.state;
   const hooks: readonly IpHook[] = hook === 'ingress' ? ['prerouting', 'input'] : ['output', 'postrouting'];
-  const atBridge = hooks.find((each) => bridgeChains(ruleset, each).length > 0);
+  const atBridge = hooks.find((each) => frameChains(ruleset, 'bridge', each).length > 0);
   if (port.device.kind.kind === 'bridge' && atBridge !== undefined) {
     const why = `tables of family bridge, on ${port.device.name}`;
     return [ending(state, 'unknown', site, framed.packet, { kind: 'unknown-rule', hook: atBridge, why })];
