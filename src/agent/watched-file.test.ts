@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { systemClock } from '../kube/clock.ts';
 import { ManualClock } from '../kube/manual-clock.ts';
-import { watchFileContent } from './watched-file.ts';
+import { SETTLING, watchFileContent } from './watched-file.ts';
 
 /** Contents in the order seen; `until` waits for one, and fails when the test's deadline passes. */
 class Contents {
@@ -22,6 +23,11 @@ class Contents {
         this.#wake = resolve;
       });
   }
+}
+
+/** Resolves once the follower has seen new content and waits for it to settle, and no longer for a notice. */
+async function settling(clock: ManualClock): Promise<void> {
+  while (!clock.sleeps.includes(SETTLING)) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('watched file', { timeout: 120_000 }, () => {
@@ -66,7 +72,30 @@ describe('watched file', { timeout: 120_000 }, () => {
     mkdirSync(path.dirname(file));
     writeFileSync(file, 'here');
     clock.advance(5_000);
+    await settling(clock);
+    clock.advance(SETTLING);
     await contents.until('here');
+    stop.abort();
+    await done;
+  });
+
+  it('passes over what a file has while it is written in place', async (t) => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'watched-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const file = path.join(directory, 'config');
+    writeFileSync(file, 'old');
+    const stop = new AbortController();
+    const clock = new ManualClock();
+    const contents = new Contents();
+    const done = watchFileContent({ file, onContent: contents.add, interval: 5_000, clock, signal: stop.signal });
+    for (const part of ['', 'new, and', 'new, and whole']) {
+      writeFileSync(file, part);
+      clock.advance(SETTLING);
+      await settling(clock);
+    }
+    clock.advance(SETTLING);
+    await contents.until('new, and whole');
+    assert.deepEqual(contents.seen, ['old', 'new, and whole']);
     stop.abort();
     await done;
   });

@@ -23,6 +23,11 @@ export class ManualClock implements Clock {
     return this.#sleepers.length;
   }
 
+  /** The milliseconds that each sleep under way still has to go. */
+  get sleeps(): readonly number[] {
+    return this.#sleepers.map(({ due }) => due - this.#now);
+  }
+
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);

@@ -7,6 +7,9 @@ import { until } from './lab-fixture.ts';
 
 const INTERNET = '203.0.113.10';
 
+/** ip-masq-agent's, as each host of a lab has it. */
+const CONFIGURATION = '/etc/flatnet/ip-masq-agent';
+
 const SENDER = path.join(import.meta.dirname, 'send-unfragmented.ts');
 
 /** Whether a packet of so many bytes arrives unfragmented, and its echo comes back. */
@@ -68,15 +71,19 @@ describe('a cluster of two hosts', () => {
           `${namespace}/${name}`,
           `curl -s --max-time 30 http://${INTERNET}/ | grep -qF 'You are ${address}.'`,
         );
+      const configure = (prefix: string) => {
+        const file = `${CONFIGURATION}.new`;
+        lab.sh(`node/${node}`, `echo 'nonMasqueradeCIDRs: [${prefix}]' > ${file} && mv ${file} ${CONFIGURATION}`);
+      };
       // answers find their way back to the pod for the length of this test
       lab.sh('fabric', `ip route add ${addresses[0]} via 192.168.1.11`);
       lab.sh('internet', `ip route add ${addresses[0]} via 203.0.113.1`);
-      lab.sh(`node/${node}`, "echo 'nonMasqueradeCIDRs: [203.0.113.0/24]' > /etc/flatnet/ip-masq-agent");
+      configure('203.0.113.0/24');
       await until('the internet sees the pod', isSeenAs(addresses[0] ?? ''));
-      lab.sh(`node/${node}`, "echo 'nonMasqueradeCIDRs: [300.0.113.0/24]' > /etc/flatnet/ip-masq-agent");
+      configure('300.0.113.0/24');
       await until('the agent names what is wrong', () => /masquerade warning: .*300\.0\.113/.test(lab.readyz(node)));
       assert.ok(isSeenAs(addresses[0] ?? '')(), 'the last good configuration stays in force');
-      lab.sh(`node/${node}`, 'rm /etc/flatnet/ip-masq-agent');
+      lab.sh(`node/${node}`, `rm ${CONFIGURATION}`);
       await until('the internet sees the node', isSeenAs('192.168.1.11'));
       await until('the agent is content', () => /\[\+\]masquerade ok/.test(lab.readyz(node)));
     });
