@@ -5,7 +5,7 @@ import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { INVALID } from './connection.ts';
 import { evaluateDeviceHook, frameChains, seesFrames } from './device-chains.ts';
 import { evaluateHook, type HookOutcome, type IpHook } from './evaluate-hook.ts';
-import type { Flight, Frame } from './flight.ts';
+import { type Flight, type Frame, frameBetween } from './flight.ts';
 import { hasChains } from './hook-entries.ts';
 import { askerOf } from './neighbour-answer.ts';
 import type { Packet } from './packet.ts';
@@ -193,6 +193,5 @@ function frameOf({ destination, discovery }: Packet, source: Mac | undefined, re
     destination.family === 4
       ? BROADCAST
       : macFromBytes(Uint8Array.of(...SIX_MULTICAST, ...addressToBytes(destination).slice(12)));
-  const to = discovery?.kind === 'question' ? group : receiver;
-  return { ...(source !== undefined && { source }), ...(to !== undefined && { destination: to }) };
+  return frameBetween(source, discovery?.kind === 'question' ? group : receiver);
 }

@@ -32,6 +32,11 @@ export interface Frame {
   readonly destination?: Mac;
 }
 
+/** The header between two devices; a MAC that nobody knows is left out. */
+export function frameBetween(source: Mac | undefined, destination?: Mac): Frame {
+  return { ...(source !== undefined && { source }), ...(destination !== undefined && { destination }) };
+}
+
 /** What rules ask the rest of the kernel. */
 export interface KernelView {
   /** The type of interface (ARPHRD_*), index and group of a device. */
