@@ -1,17 +1,15 @@
 import { rmSync } from 'node:fs';
-import { describeError, FlatnetError } from '../../error/flatnet-error.ts';
+import { FlatnetError } from '../../error/flatnet-error.ts';
 import type { SocketNamespace } from '../../probe/probe-server.ts';
 import type { CniNetwork } from './cni-network.ts';
-import { hostnameOf } from './container-files.ts';
 import { isStandIn } from './container-launch.ts';
 import type { ContainerRecord, Termination } from './container-record.ts';
 import { ContainerWorker, waitingRecord } from './container-worker.ts';
 import { type HostContext, type PodContext, podDirectory, stagingDirectory } from './pod-context.ts';
 import type { PodReporter } from './pod-reporter.ts';
+import { PodSetup } from './pod-setup.ts';
 import type { RuntimeContainer, RuntimePod, RuntimePodStatus } from './pod-spec.ts';
 import { mergeConditions, podStatus } from './pod-status.ts';
-import { Sandbox } from './sandbox.ts';
-import { prepareVolumes } from './volumes.ts';
 
 export interface PodWorkerOptions {
   readonly pod: RuntimePod;
@@ -20,9 +18,7 @@ export interface PodWorkerOptions {
   readonly reporter: PodReporter;
 }
 
-/** Milliseconds between attempts at what a pod can't start without. */
-const FIRST_RETRY = 250;
-const LAST_RETRY = 10_000;
+/** Seconds. */
 const DEFAULT_GRACE = 30;
 
 interface Role {
@@ -36,11 +32,10 @@ export class PodWorker {
   readonly #stopping = new AbortController();
   readonly #roles: readonly Role[];
   readonly #workers = new Map<string, ContainerWorker>();
+  readonly #setup: PodSetup;
   readonly #startTime: number;
   #pod: RuntimePod;
   #grace: number | undefined;
-  #sandbox: Sandbox | undefined;
-  #addresses: readonly string[] = [];
   /** Resolves when nothing of the pod is left on the host. */
   readonly finished: Promise<void>;
 
@@ -48,6 +43,13 @@ export class PodWorker {
     this.#options = options;
     this.#pod = options.pod;
     this.#startTime = Date.parse(options.pod.status?.startTime ?? '') || options.context.clock.now();
+    this.#setup = new PodSetup({
+      context: options.context,
+      network: options.network,
+      report: this.#report,
+      onConnected: () => this.#publish(),
+      signal: this.#stopping.signal,
+    });
     const { containers, initContainers = [] } = options.pod.spec;
     this.#roles = [
       ...initContainers.map(
@@ -65,7 +67,7 @@ export class PodWorker {
   /** The pod's network namespace: its own, or its host's. @throws FlatnetError `unavailable` while it has none */
   get network(): SocketNamespace {
     if (this.#pod.spec.hostNetwork === true) return this.#options.context.hostNetwork;
-    if (this.#sandbox !== undefined) return this.#sandbox.network;
+    if (this.#setup.sandbox !== undefined) return this.#setup.sandbox.network;
     throw new FlatnetError({
       operation: 'reach pod',
       code: 'unavailable',
@@ -75,17 +77,17 @@ export class PodWorker {
 
   /** Of the process that holds the pod's namespaces, while it has its own. */
   get pausePid(): number | undefined {
-    return this.#sandbox?.pid;
+    return this.#setup.sandbox?.pid;
   }
 
   /** Where the host has the pod's network namespace mounted, while it has its own. */
   get namespacePath(): string | undefined {
-    return this.#sandbox?.namespacePath;
+    return this.#setup.sandbox?.namespacePath;
   }
 
   /** Of the pod, once it has a network. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#setup.addresses;
   }
 
   container(name: string): ContainerWorker | undefined {
@@ -117,7 +119,8 @@ export class PodWorker {
     while (!this.#stopping.signal.aborted && !host.signal.aborted) {
       const lost = await this.#runOnce();
       if (!lost) break;
-      this.#report('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      const message = 'Pod sandbox changed, it will be killed and re-created.';
+      this.#report({ type: 'Normal', reason: 'SandboxChanged', message });
     }
     if (!this.#stopping.signal.aborted && !host.signal.aborted) {
       this.#publish();
@@ -134,9 +137,9 @@ export class PodWorker {
     const earlier = this.#earlierRuns();
     this.#workers.clear();
     this.#publish();
-    const context = await this.#prepare();
+    const context = await this.#setup.prepare(this.#pod);
     if (context === undefined) {
-      await this.#tearDown();
+      await this.#setup.tearDown(this.#pod);
       return false;
     }
     for (const { container, kind } of this.#roles)
@@ -152,12 +155,12 @@ export class PodWorker {
     const how = await over;
     if (how === 'lost' && !signal.aborted && !context.host.signal.aborted) {
       for (const worker of this.#workers.values()) worker.kill();
-      await this.#tearDown();
+      await this.#setup.tearDown(this.#pod);
       return true;
     }
     if (context.host.signal.aborted) for (const worker of this.#workers.values()) worker.kill();
     else await this.#stopContainers();
-    await this.#tearDown();
+    await this.#setup.tearDown(this.#pod);
     return false;
   }
 
@@ -208,90 +211,6 @@ export class PodWorker {
       await stopped;
     });
     await Promise.race([stopped, shortened]);
-  }
-
-  /** Sandbox, network, volumes. @returns undefined where the pod ended before */
-  async #prepare(): Promise<PodContext | undefined> {
-    const { context, network } = this.#options;
-    const pod = this.#pod;
-    const hostname = pod.spec.hostNetwork === true ? context.host.name : hostnameOf(pod);
-    const onHost = pod.spec.hostNetwork === true;
-    if (onHost) this.#addresses = context.hostAddresses;
-    else {
-      await network.whenReady(AbortSignal.any([this.#stopping.signal, context.host.signal]));
-      const connected = await this.#retry('FailedCreatePodSandBox', 'Failed to create pod sandbox', async () => {
-        const sandbox =
-          this.#sandbox ??
-          Sandbox.create({ host: context.host, hostname, sysctls: pod.spec.securityContext?.sysctls ?? [] });
-        this.#sandbox = sandbox;
-        try {
-          return await network.add(pod, sandbox);
-        } catch (error) {
-          await this.#tearDown();
-          throw error;
-        }
-      });
-      if (connected === undefined) return undefined;
-      this.#addresses = connected;
-    }
-    this.#publish();
-    const { hostAddresses, objects, host, apiAccess } = context;
-    const directory = podDirectory(pod, 'volumes');
-    const volumeContext = { pod, addresses: this.#addresses, hostAddresses, objects, host, directory };
-    const volumes = await this.#retry('FailedMount', 'MountVolume.SetUp failed', () =>
-      prepareVolumes({ ...volumeContext, ...(apiAccess !== undefined && { apiAccess }) }),
-    );
-    if (volumes === undefined) return undefined;
-    return {
-      ...context,
-      pod,
-      hostname,
-      ...(this.#sandbox !== undefined && { sandbox: this.#sandbox }),
-      network: this.#sandbox?.network ?? context.hostNetwork,
-      addresses: this.#addresses,
-      volumes,
-      report: ({ type, reason, message }, container) => this.#report(type, reason, message, container),
-    };
-  }
-
-  /** Does a step again and again until it succeeds or the pod ends; tells of each new failure. */
-  async #retry<Result>(reason: string, what: string, step: () => Promise<Result>): Promise<Result | undefined> {
-    const { clock, host } = this.#options.context;
-    const signal = AbortSignal.any([this.#stopping.signal, host.signal]);
-    let wait = FIRST_RETRY;
-    let told = '';
-    while (!signal.aborted) {
-      try {
-        return await step();
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        const message = describeError(error);
-        if (message !== told) this.#report('Warning', reason, `${what}: ${message}`);
-        told = message;
-        await clock.sleep(wait, signal).catch(() => undefined);
-        wait = Math.min(wait * 2, LAST_RETRY);
-      }
-    }
-    return undefined;
-  }
-
-  /** Gives the network back and ends the sandbox; CNI is asked again until it has done its part. */
-  async #tearDown(): Promise<void> {
-    const { context, network } = this.#options;
-    const sandbox = this.#sandbox;
-    this.#sandbox = undefined;
-    if (sandbox === undefined) return;
-    for (let wait = FIRST_RETRY; !context.host.signal.aborted; wait = Math.min(wait * 2, LAST_RETRY)) {
-      try {
-        await network.remove(this.#pod, sandbox);
-        break;
-      } catch (error) {
-        if (context.host.signal.aborted) break;
-        this.#report('Warning', 'FailedKillPod', `error killing pod: ${describeError(error)}`);
-        await context.clock.sleep(wait, context.host.signal).catch(() => undefined);
-      }
-    }
-    sandbox.close();
   }
 
   #worker(
@@ -359,7 +278,7 @@ export class PodWorker {
       restartPolicy: pod.spec.restartPolicy ?? 'Always',
       initContainers: records(false),
       containers: records(true),
-      addresses: this.#addresses,
+      addresses: this.#setup.addresses,
       hostAddresses: context.hostAddresses,
       readinessGates: (pod.spec.readinessGates ?? []).map(({ conditionType }) => conditionType),
       startTime: this.#startTime,
@@ -371,9 +290,8 @@ export class PodWorker {
     reporter.publish(this.#pod, status);
   }
 
-  #report(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
-    this.#options.reporter.record(this.#pod, { type, reason, message }, container);
-  }
+  readonly #report: PodContext['report'] = (event, container) =>
+    this.#options.reporter.record(this.#pod, event, container);
 }
 
 interface EarlierRuns {
