@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
+import { type Clock, systemClock } from '../../src/kube/clock.ts';
+import { nodeIsReady } from '../../src/kube/objects/node.ts';
 import { CONFIG_MAPS, LEASES, NODES, PODS } from '../../src/kube/resource.ts';
 import type { RuntimeContainer, RuntimePod } from '../../src/lab/runtime/pod-spec.ts';
 import { until } from './lab-fixture.ts';
@@ -31,27 +33,22 @@ async function output(
   return out.trim();
 }
 
-async function logs(site: RuntimeSite, pod: string, container: string, previous = false): Promise<string> {
-  const reference = { namespace: 'default', pod, container };
-  const log = site.runtime.container(reference).log({ previous });
-  return await text(log.read({ follow: false, previous, timestamps: false }));
-}
-
 describe('the pod runtime', { skip: cannotRun }, () => {
   it('registers a ready node with a lease', async (t) => {
     const site = await RuntimeSite.create(t);
     await site.createPod('web', { containers: [WEB] });
     await site.untilReady('web');
+    await until('the node is ready', async () => nodeIsReady(await site.client.get(NODES, { name: 'node-1' })));
     const node = await site.client.get(NODES, { name: 'node-1' });
-    const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
-    assert.equal(ready?.status, 'True');
     assert.deepEqual(
       node.status?.addresses?.map(({ address }) => address),
       ['192.0.2.10', '2001:db8::10', 'node-1'],
     );
     assert.equal(node.metadata.labels?.['topology.kubernetes.io/zone'], 'a');
-    const lease = await site.client.get(LEASES, { namespace: 'kube-node-lease', name: 'node-1' });
-    assert.equal(lease.spec?.holderIdentity, 'node-1');
+    await until('it has a lease', async () => {
+      const lease = await site.client.find(LEASES, { namespace: 'kube-node-lease', name: 'node-1' });
+      return lease?.spec?.holderIdentity === 'node-1';
+    });
   });
 
   it('stands in for an image on its ports, with the addresses that both ends see', async (t) => {
@@ -69,7 +66,7 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     assert.match(await output(site, client, ['curl', '-sS', `http://[${six}]:8080/`]), /^pod: {5}default\/web$/m);
     const echo = `exec 3<>/dev/tcp/${other}/8080; echo hello >&3; read -r line <&3; echo "got $line"`;
     assert.equal(await output(site, client, ['bash', '-c', echo]), 'got hello');
-    assert.match(await logs(site, 'web', 'web'), /http GET \/hello from/);
+    assert.match(await site.logs('web', 'web'), /http GET \/hello from/);
     assert.equal(web.status?.containerStatuses?.[0]?.imageID, 'flatnet.io/stand-in');
     assert.match(web.status?.message ?? '', /built-in server stands in for web:1/);
   });
@@ -149,7 +146,7 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     assert.equal(status?.lastState.terminated?.exitCode, 3);
     const address = pod.status?.podIP ?? '';
     assert.match(await output(site, pod, ['ip', '-4', 'addr', 'show', 'eth0']), new RegExp(`inet ${address}/`));
-    assert.equal(await logs(site, 'crash', 'main', true), 'run\n');
+    assert.equal(await site.logs('crash', 'main', true), 'run\n');
   });
 
   it('names what keeps a container from running', async (t) => {
@@ -173,7 +170,7 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     });
     await site.client.create(CONFIG_MAPS, { metadata: { namespace: 'default', name: 'later' }, data: { x: 'now' } });
     await site.untilReady('waiting');
-    await until('the container has written', async () => (await logs(site, 'waiting', 'main')) === 'now\n');
+    await until('the container has written', async () => (await site.logs('waiting', 'main')) === 'now\n');
   });
 
   it('follows probes', async (t) => {
@@ -207,18 +204,45 @@ describe('the pod runtime', { skip: cannotRun }, () => {
     await site.untilPod('probed', (one) => status(one, 'main')?.ready === true);
   });
 
+  it('says that a pod is ready where it was marked unready with its node, once the node is ready again', async (t) => {
+    const sleep: Clock['sleep'] = (milliseconds, signal) => systemClock.sleep(Math.min(milliseconds, 200), signal);
+    const site = await RuntimeSite.create(t, { clock: { ...systemClock, sleep } });
+    await site.createPod('web', { containers: [WEB] });
+    await site.untilReady('web');
+    const mark = async () => {
+      const conditions = [{ type: 'Ready', status: 'False', reason: 'NodeNotReady' }];
+      const name = { namespace: 'default', name: 'web' };
+      await site.client.patch(PODS, name, { status: { conditions } }, { type: 'strategic', subresource: 'status' });
+    };
+    const nodeIs = (ready: boolean) => async () =>
+      nodeIsReady(await site.client.get(NODES, { name: 'node-1' })) === ready;
+    const [configuration, away] = ['/etc/cni/net.d/10-pods.conflist', '/run/away'];
+    const move = (from: string, to: string) => site.host.run(() => copyFileSync(from, to));
+    move(configuration, away);
+    site.host.run(() => rmSync(configuration));
+    await until('the node is unready', nodeIs(false));
+    await mark();
+    move(away, configuration);
+    await until('the node is ready again', nodeIs(true));
+    await site.untilReady('web');
+    // the word of whoever judges nodes may come late
+    await mark();
+    await site.untilReady('web');
+  });
+
   it('ends pods in order: hook, signal, network given back twice, object gone', async (t) => {
     const site = await RuntimeSite.create(t);
     const hook = { preStop: { exec: { command: ['sh', '-c', 'echo hook > /proc/1/fd/1'] } } };
-    const script = 'trap "echo term; exit 0" TERM; while :; do sleep 0.05; done';
+    const script = 'trap "echo term; exit 0" TERM; echo started; while :; do sleep 0.05; done';
     const container = shell('main', script, { lifecycle: hook });
     await site.createPod('ending', { terminationGracePeriodSeconds: 120, containers: [container] });
     const pod = await site.untilReady('ending');
+    await until('it hears of signals', async () => (await site.logs('ending', 'main')) === 'started\n');
     const log = site.runtime.container({ namespace: 'default', pod: 'ending' }).log({ previous: false });
     const following = text(log.read({ follow: true, previous: false, timestamps: false }));
     await site.client.delete(PODS, { namespace: 'default', name: 'ending' });
     await site.untilGone('ending');
-    assert.equal(await following, 'hook\nterm\n');
+    assert.equal(await following, 'started\nhook\nterm\n');
     const calls = readFileSync(site.host.path(CALLS_FILE), 'utf8')
       .trim()
       .split('\n')

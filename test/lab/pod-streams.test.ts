@@ -7,6 +7,7 @@ import { before, describe, it } from 'node:test';
 import { createServerCredentials, type ServerCredentials } from '../../src/apiserver/server-credentials.ts';
 import type { TerminalSize } from '../../src/apiserver/streams/pod-streams.ts';
 import { KUBECTLS, KubectlSession } from '../api/kubectl.ts';
+import { until } from './lab-fixture.ts';
 import { cannotRun, RuntimeSite, TOKEN } from './runtime-site.ts';
 
 const SCRIPT = 'echo started; echo trouble >&2; trap "exit 0" TERM; while :; do sleep 0.1; done';
@@ -37,10 +38,11 @@ describe('the ways into pods', { skip: cannotRun }, () => {
 
   for (const { version, file, missing } of KUBECTLS)
     it(`serve kubectl ${version}`, { skip: file === undefined ? missing : cannotRun }, async (t) => {
-      const site = await RuntimeSite.create(t, tls);
+      const site = await RuntimeSite.create(t, { tls });
       await site.createPod('main', { containers: [{ name: 'main', image: 'shell', command: ['sh', '-c', SCRIPT] }] });
       await site.createPod('web', { containers: [{ name: 'web', image: 'web', ports: [{ containerPort: 8080 }] }] });
       await site.untilReady('main');
+      await until('it has written', async () => (await site.logs('main', 'main')).split('\n').length > 2);
       const web = await site.untilReady('web');
       await using kubectl = await KubectlSession.open(file ?? '', kubeconfig(site.url, tls.caCertificate));
 

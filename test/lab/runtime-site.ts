@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseInterfaceAddress } from '../../src/address/prefix.ts';
 import { startApiServer } from '../../src/apiserver/api-server.ts';
 import type { ServerCredentials } from '../../src/apiserver/server-credentials.ts';
 import type { PodStreams } from '../../src/apiserver/streams/pod-streams.ts';
+import type { Clock } from '../../src/kube/clock.ts';
 import { fixedToken } from '../../src/kube/credentials/token-source.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
 import { PODS } from '../../src/kube/resource.ts';
@@ -27,6 +29,13 @@ export const cannotRun = ['ptp', 'host-local'].every((name) => existsSync(path.j
   ? false
   : 'the reference CNI plugins are not installed in /usr/lib/cni';
 
+interface SiteOptions {
+  /** The API's certificate, where clients other than the site's own come too. */
+  readonly tls?: ServerCredentials;
+  /** The runtime's. */
+  readonly clock?: Clock;
+}
+
 /** An API server and one host with the reference plugins, which note how they are called. */
 export class RuntimeSite {
   /** Of the API. */
@@ -36,12 +45,20 @@ export class RuntimeSite {
   host: RunningHost;
   runtime: PodRuntime;
   readonly #disk: HostDisk;
+  readonly #clock: Clock | undefined;
   readonly #stop = new AbortController();
 
-  private constructor(url: string, client: KubeClient, disk: HostDisk, streams: { current?: PodStreams }) {
+  private constructor(
+    url: string,
+    client: KubeClient,
+    disk: HostDisk,
+    streams: { current?: PodStreams },
+    clock: Clock | undefined,
+  ) {
     this.url = url;
     this.client = client;
     this.#disk = disk;
+    this.#clock = clock;
     [this.host, this.runtime] = this.#boot();
     this.streams = streams;
     streams.current = this.runtime.streams;
@@ -49,8 +66,7 @@ export class RuntimeSite {
 
   readonly streams: { current?: PodStreams };
 
-  /** @param tls the API's certificate, where clients other than `client` come too */
-  static async create(t: TestContext, tls?: ServerCredentials): Promise<RuntimeSite> {
+  static async create(t: TestContext, { tls, clock }: SiteOptions = {}): Promise<RuntimeSite> {
     const streams: { current?: PodStreams } = {};
     const need = () => {
       assert.ok(streams.current);
@@ -77,7 +93,7 @@ export class RuntimeSite {
     const disk: HostDisk = { directory, keep: [] };
     createHostDisk(disk, new Map());
     installPlugins(directory);
-    const site = new RuntimeSite(url, client, disk, streams);
+    const site = new RuntimeSite(url, client, disk, streams, clock);
     t.after(() => site.end());
     return site;
   }
@@ -92,6 +108,7 @@ export class RuntimeSite {
       apiAccess: { token: 'account-token' },
       signal: this.#stop.signal,
       onError: (error) => this.errors.push(error),
+      ...(this.#clock !== undefined && { clock: this.#clock }),
     });
     return [host, runtime];
   }
@@ -120,6 +137,12 @@ export class RuntimeSite {
 
   async pod(name: string): Promise<RuntimePod> {
     return (await this.client.get(PODS, { namespace: 'default', name })) as RuntimePod;
+  }
+
+  /** What a container has written so far, or in its previous run. */
+  async logs(pod: string, container: string, previous = false): Promise<string> {
+    const log = this.runtime.container({ namespace: 'default', pod, container }).log({ previous });
+    return await text(log.read({ follow: false, previous, timestamps: false }));
   }
 
   /** Waits until something holds of a pod, and returns it. */

@@ -15,6 +15,8 @@ export interface NodeReporterOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onError: (error: unknown) => void;
+  /** The node was reported as ready again. */
+  readonly onReady: () => void;
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -55,6 +57,7 @@ export class NodeReporter {
       const { notReady } = network;
       if ((before === undefined) !== (notReady === undefined) && this.#uid !== '')
         await this.#try(async () => await this.#report());
+      if (before !== undefined && notReady === undefined) this.#options.onReady();
       poll = notReady === undefined || !network.configured ? FIRST_NETWORK_POLL : Math.min(poll * 2, LAST_NETWORK_POLL);
       await clock.sleep(notReady === undefined ? HEARTBEAT : poll, signal).catch(() => undefined);
     }

@@ -33,11 +33,14 @@ export class PodReporter {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Has a pod's status written; returns at once. */
-  publish(pod: RuntimePod, status: RuntimePodStatus): void {
+  /**
+   * Has a pod's status written; returns at once.
+   * @param again though it has been written: somebody else has written over it
+   */
+  publish(pod: RuntimePod, status: RuntimePodStatus, again = false): void {
     const outbox = this.#outboxes.get(pod.metadata.uid) ?? { next: undefined, sent: '', sending: undefined };
     this.#outboxes.set(pod.metadata.uid, outbox);
-    if (JSON.stringify(status) === outbox.sent) return;
+    if (JSON.stringify(status) === outbox.sent && !again) return;
     outbox.next = status;
     outbox.sending ??= this.#send(pod, outbox).finally(() => {
       outbox.sending = undefined;
@@ -66,11 +69,6 @@ export class PodReporter {
         await this.#clock.sleep(RETRY, signal).catch(() => undefined);
       }
     }
-  }
-
-  /** Forgets a pod that is gone from the API. */
-  forget(pod: RuntimePod): void {
-    this.#outboxes.delete(pod.metadata.uid);
   }
 
   /** Writes an Event about a pod, or about one container of it. */

@@ -74,7 +74,6 @@ export class PodRuntime {
     const events = new EventRecorder({ client, component: 'kubelet', host: host.name, clock, signal, onError });
     this.#reporter = new PodReporter({ client, events, signal, clock, onError });
     this.streams = podStreams(this, poller);
-    const node = new NodeReporter({ host, client, network: this.#network, clock, signal, onError }).run();
     const watch = watchResource({
       client,
       resource: PODS,
@@ -85,6 +84,10 @@ export class PodRuntime {
       signal,
       clock,
     });
+    const onReady = () => {
+      for (const pod of watch.objects.values()) this.#workers.get(pod.metadata.uid)?.update(pod);
+    };
+    const node = new NodeReporter({ host, client, network: this.#network, clock, signal, onError, onReady }).run();
     this.#ended = this.#end(Promise.all([node, watch.finished]), () => {
       poller.close();
       hostNetwork.close();

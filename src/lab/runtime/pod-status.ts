@@ -116,6 +116,11 @@ export function mergeConditions(
   return [...(own?.conditions ?? []).filter(isOwn), ...(api?.conditions ?? []).filter((one) => !isOwn(one))];
 }
 
+/** Whether the pod was marked unready together with its node: its runtime, where it lives, says otherwise once the node is ready. */
+export function isMarkedWithNode(api: RuntimePodStatus | undefined): boolean {
+  return api?.conditions?.some(({ type, reason }) => type === 'Ready' && reason === 'NodeNotReady') ?? false;
+}
+
 function initializedCondition({ initContainers }: PodObservation, phase: PodPhase): ConditionValue {
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' };
   const incomplete = initContainers.filter((record) => !isInitialized(record)).map(({ name }) => name);

@@ -9,7 +9,7 @@ import { type HostContext, type PodContext, podDirectory, stagingDirectory } fro
 import type { PodReporter } from './pod-reporter.ts';
 import { PodSetup } from './pod-setup.ts';
 import type { RuntimeContainer, RuntimePod, RuntimePodStatus } from './pod-spec.ts';
-import { mergeConditions, podStatus } from './pod-status.ts';
+import { isMarkedWithNode, mergeConditions, podStatus } from './pod-status.ts';
 
 export interface PodWorkerOptions {
   readonly pod: RuntimePod;
@@ -98,7 +98,8 @@ export class PodWorker {
   update(pod: RuntimePod): void {
     // Of the status, the API only knows better what others write: conditions that gates wait for.
     this.#pod = { ...pod, status: { ...this.#pod.status, conditions: mergeConditions(this.#pod.status, pod.status) } };
-    if ((pod.spec.readinessGates ?? []).length > 0) this.#publish();
+    const marked = isMarkedWithNode(pod.status) && this.#options.network.notReady === undefined;
+    if (marked || (pod.spec.readinessGates ?? []).length > 0) this.#publish(marked);
     if (pod.metadata.deletionTimestamp === undefined) return;
     this.stop(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE);
   }
@@ -266,7 +267,7 @@ export class PodWorker {
     return { ...worker.record, state: { kind: 'waiting', reason: 'PodInitializing' } };
   }
 
-  #publish(): void {
+  #publish(again = false): void {
     const { context, reporter } = this.#options;
     const pod = this.#pod;
     const records = (app: boolean) =>
@@ -287,7 +288,7 @@ export class PodWorker {
       ...(pod.status !== undefined && { previous: pod.status }),
     });
     this.#pod = { ...pod, status: { ...pod.status, ...status } };
-    reporter.publish(this.#pod, status);
+    reporter.publish(this.#pod, status, again);
   }
 
   readonly #report: PodContext['report'] = (event, container) =>
