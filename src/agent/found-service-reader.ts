@@ -1,10 +1,10 @@
 import type { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
+import { TurnBudget } from '../kube/turn-budget.ts';
 import type { PackedElements } from '../netfilter/packed-elements.ts';
 import type { TableName } from '../netfilter/table-change.ts';
 import { type FoundServices, plainSetsOf } from '../render/service/found-services.ts';
 import { FoundTable } from '../render/service/found-table.ts';
 import { SERVICE_SETS } from '../render/service/service-set.ts';
-import { TurnBudget } from './turn-budget.ts';
 
 /** Endpoints up to which the kernel's own way of listing them is the faster one; its cost grows with their square. */
 const FEW = 5000;

@@ -5,6 +5,7 @@ import type { ClusterChanges } from '../cluster/live-cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import { isFlatnetError } from '../error/flatnet-error.ts';
 import type { ChangeResult } from '../kernel/change-applier.ts';
+import { TurnBudget } from '../kube/turn-budget.ts';
 import { diffTables } from '../netfilter/diff-tables.ts';
 import type { Table } from '../netfilter/node.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
@@ -24,7 +25,6 @@ import { inPieces } from './change-pieces.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { PieceSize } from './piece-size.ts';
 import { deleteStaleFlows } from './stale-flow-deletion.ts';
-import { TurnBudget } from './turn-budget.ts';
 
 export interface ServiceReconcilerOptions {
   readonly kernel: Pick<
@@ -94,7 +94,7 @@ export class ServiceReconciler {
       const basis = { surroundings, location: nodeLocation(cluster.state, node) };
       const isSame = isDeepStrictEqual(basis, this.#basis);
       this.#basis = undefined;
-      const pieces = isSame ? this.#plan(new Set([...services, ...endpoints])) : this.#pieces();
+      const pieces = isSame ? this.#plan(services.union(endpoints)) : this.#pieces();
       const results = this.#trusted
         ? await this.#carryOut(pieces, (piece) => this.#render(piece, surroundings))
         : await this.#begin(surroundings);
@@ -112,9 +112,11 @@ export class ServiceReconciler {
   /** Starts from what is in the kernel, whoever has left it there. */
   async #begin(surroundings: ServiceSurroundings): Promise<readonly ChangeResult[]> {
     const { kernel } = this.#options;
-    const found = await kernel.findServiceTables();
-    const tables = new ServiceTables(this.#expected());
     const budget = new TurnBudget();
+    await budget.nextTurn();
+    const found = await kernel.findServiceTables();
+    await budget.nextTurn();
+    const tables = new ServiceTables(this.#expected());
     await budget.run(tables.adoption(found));
     await budget.nextTurn();
     this.#tables = tables;
@@ -122,6 +124,7 @@ export class ServiceReconciler {
     const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, true);
     // Of services that want the same front the first by name has it: as it comes first, it finds its own pool there.
     const pieces = this.#pieces(found.length > 0);
+    await budget.rest();
     const keepsRules = tables.keepsRules(surroundings);
     await budget.nextTurn();
     if (keepsRules) {
@@ -162,10 +165,17 @@ export class ServiceReconciler {
 
   /** All services and host ports, and those that are gone; by name where it matters. */
   #pieces(sorted = false): Iterable<readonly PlannedEntry[]> {
-    const { cluster, attachments } = this.#options;
-    const hostPorts = new Map(attachments().map((attachment) => [portMappingKey(attachment), attachment]));
-    const keys = new Set([...this.#tables.services.keys(), ...cluster.state.services.keys(), ...hostPorts.keys()]);
+    const hostPorts = new Map(this.#options.attachments().map((one) => [portMappingKey(one), one]));
+    const keys = this.#keys(hostPorts);
     return this.#plan(sorted ? [...keys].sort() : keys, hostPorts);
+  }
+
+  /** Looks where it has come to: a service that comes or goes meanwhile is told of by the next change in any case. */
+  *#keys(hostPorts: ReadonlyMap<string, Attachment>): Generator<string> {
+    const { services } = this.#options.cluster.state;
+    yield* services.keys();
+    yield* hostPorts.keys();
+    for (const key of this.#tables.services.keys()) if (!services.has(key) && !hostPorts.has(key)) yield key;
   }
 
   /** Plans of services and host ports, some at a time; at least one piece, for the surroundings. */
@@ -193,7 +203,7 @@ export class ServiceReconciler {
     const { cluster } = this.#options;
     if (!this.#trusted || !cluster.servicesSynced) return;
     const { services, endpoints } = cluster.takeChanges();
-    await this.#change(this.#plan(new Set([...services, ...endpoints])));
+    await this.#change(this.#plan(services.union(endpoints)));
   }
 
   /** Opens and closes the host ports of a pod that comes or goes. @throws FlatnetError */

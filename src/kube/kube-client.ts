@@ -6,6 +6,7 @@ import { JsonLinesReader } from './json-lines-reader.ts';
 import { JsonListReader } from './json-list-reader.ts';
 import type { KubeObject } from './object.ts';
 import { apiVersionOf, type KubeResource, type ObjectName, resourcePath } from './resource.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
@@ -73,6 +74,8 @@ export interface WatchStreamOptions extends ObjectSelection {
  */
 export class KubeClient {
   readonly #transport: HttpTransport;
+  /** Of whatever is read at once: a server sends faster than it is taken in, and others are to have their turn. */
+  readonly #budget = new TurnBudget();
   /** The namespace that the credentials name. */
   readonly namespace: string | undefined;
 
@@ -150,7 +153,10 @@ export class KubeClient {
     const reader = new JsonListReader((item) => onItem({ ...type, ...(item as T) }));
     const response = await this.#transport.send(request);
     return this.#reading(request, async () => {
-      for await (const chunk of response) reader.push(chunk);
+      for await (const chunk of response) {
+        reader.push(chunk);
+        await this.#budget.rest();
+      }
       const { metadata } = reader.end() as { metadata?: { resourceVersion?: string; continue?: string } };
       return {
         resourceVersion: metadata?.resourceVersion ?? '',
@@ -256,6 +262,7 @@ export class KubeClient {
       for await (const chunk of response) {
         onBytes();
         reader.push(chunk);
+        await this.#budget.rest();
       }
     });
   }

@@ -4,6 +4,7 @@ import type { KubeClient, ListPage, ObjectSelection } from './kube-client.ts';
 import { isExpired, parseKubeStatus, statusError } from './kube-status.ts';
 import type { KubeObject } from './object.ts';
 import { apiVersionOf, type KubeResource, objectKey } from './resource.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 export interface ResourceWatchOptions<T extends KubeObject, P> extends ObjectSelection {
   readonly client: KubeClient;
@@ -125,7 +126,11 @@ export class ResourceWatch<P> {
       });
       this.#touch(options);
     } while (page.continue !== undefined);
-    for (const key of gone) this.#drop(options, key);
+    const budget = new TurnBudget();
+    for (const key of gone) {
+      this.#drop(options, key);
+      await budget.rest();
+    }
     this.#synced = true;
     this.#firstSync.resolve();
     attempt(options, () => options.onSynced?.());

@@ -9,11 +9,15 @@ export interface TurnBudgetOptions {
   readonly nextTurn?: () => Promise<unknown>;
 }
 
-/** The time that long work may take of a turn of the event loop, however fast this machine and how warm its code. */
+/**
+ * The time that long work may take of a turn of the event loop, however fast this machine and how warm its code. Those who
+ * work on several things at once share one.
+ */
 export class TurnBudget {
   readonly #now: () => number;
   readonly #nextTurn: () => Promise<unknown>;
   #startedAt: number;
+  #awaited: Promise<void> | undefined;
 
   constructor({ now = () => performance.now(), nextTurn = () => setImmediate() }: TurnBudgetOptions = {}) {
     this.#now = now;
@@ -34,9 +38,15 @@ export class TurnBudget {
     }
   }
 
-  /** Lets others have their turn. */
-  async nextTurn(): Promise<void> {
+  /** Lets others have their turn. All who share this one go on together. */
+  nextTurn(): Promise<void> {
+    this.#awaited ??= this.#begin();
+    return this.#awaited;
+  }
+
+  async #begin(): Promise<void> {
     await this.#nextTurn();
+    this.#awaited = undefined;
     this.#startedAt = this.#now();
   }
 }
