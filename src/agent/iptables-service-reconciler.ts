@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { sameAddress } from '../address/address.ts';
+import { type Address, sameAddress } from '../address/address.ts';
 import { FAMILIES, type Family } from '../address/family.ts';
 import type { Attachment } from '../cni/attachment.ts';
 import { describeError, FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
 import type { ChangeResult } from '../kernel/change-applier.ts';
 import { restoreIptables, saveIptables } from '../kernel/iptables-program.ts';
+import { TurnBudget } from '../kube/turn-budget.ts';
 import { diffTables } from '../netfilter/diff-tables.ts';
 import type { IptablesRuleset } from '../netfilter/iptables/node.ts';
 import type { HostFacts } from '../plan/host-facts.ts';
@@ -20,7 +21,7 @@ import { CLOSE_LOOPBACK } from '../render/service/service-tables.ts';
 import type { AgentLogger } from './agent-logger.ts';
 import type { HostKernel } from './host-kernel.ts';
 import type { ServiceReconcilerOptions } from './service-reconciler.ts';
-import { deleteStaleFlows } from './stale-flow-deletion.ts';
+import { staleFlowDeletion } from './stale-flow-deletion.ts';
 
 type ServiceChange = readonly [string, PlannedService | undefined];
 
@@ -156,7 +157,8 @@ export class IptablesServiceReconciler {
     const changed = [...keys].filter((key) => before.get(key) !== plan.services.get(key));
     const stale = changed.flatMap((key) => planStaleFlows(before.get(key), plan.services.get(key)));
     const own = [...plan.surroundings.nodePortAddresses, ...plan.surroundings.peerNodePortAddresses];
-    deleteStaleFlows(kernel.flows, stale, (address) => own.some((one) => sameAddress(one, address)));
+    const isNodeAddress = (address: Address) => own.some((one) => sameAddress(one, address));
+    await new TurnBudget().run(staleFlowDeletion(kernel.flows, stale, isNodeAddress));
     onPlanned(plan.services);
   }
 }

@@ -1,4 +1,5 @@
-const LEAST = 250;
+/** Worth a transaction, and no more than cold code takes some milliseconds for. */
+const LEAST = 125;
 /** As a transaction they fit in any socket's buffer, and the kernel's hash tables keep up with them. */
 const MOST = 4000;
 /** Milliseconds of a turn of the event loop that a piece should take at least, and at most. */
@@ -7,7 +8,7 @@ const LONG = 10;
 
 /** How many services and endpoints a turn of the event loop plans and renders: few while the code is cold. */
 export class PieceSize {
-  #elements = 2 * LEAST;
+  #elements = LEAST;
 
   get elements(): number {
     return this.#elements;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { fc } from '#fast-check';
 import { parseClusterEndpointSlice } from '../cluster/cluster-endpoint-slice.ts';
 import { parseClusterNode } from '../cluster/cluster-node.ts';
@@ -30,7 +31,7 @@ class TableHolder {
   transactions = 0;
   refusals = 0;
   readonly protectsTables = true;
-  readonly flows = { list: () => [], delete: () => 0 } as unknown as FlowTable;
+  readonly flows = { find: () => [].values(), delete: () => 0 } as unknown as FlowTable;
 
   async findServiceTables(): Promise<readonly FoundServices[]> {
     return this.tables.map(foundServices);
@@ -195,21 +196,32 @@ const event = fc.oneof(
 );
 type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never;
 
+/** What the API says, known to the agent before it does anything. */
+const apiEvent = fc.oneof(
+  fc.record({ kind: fc.constant('service' as const), object: service, gone: fc.boolean() }),
+  fc.record({ kind: fc.constant('slice' as const), object: slice, gone: fc.boolean() }),
+  fc.record({ kind: fc.constant('zone' as const), zone: fc.constantFrom('east', 'west') }),
+);
+type ApiEvent = typeof apiEvent extends fc.Arbitrary<infer Value> ? Value : never;
+
+function tell({ live }: Site, one: ApiEvent): void {
+  if (one.kind === 'zone') live.applyNode('node-0', parseClusterNode(nodeObject(one.zone)));
+  else {
+    const key = `default/${one.object.metadata.name}`;
+    if (one.kind === 'service') live.applyService(key, one.gone ? undefined : parseClusterService(one.object));
+    else live.applyEndpointSlice(key, one.gone ? undefined : parseClusterEndpointSlice(one.object));
+  }
+}
+
 /** What the agent does on an event; a refused change makes it reconcile everything. */
 async function follow(site: Site, one: Event): Promise<void> {
   switch (one.kind) {
-    case 'service': {
-      const parsed = one.gone ? undefined : parseClusterService(one.object);
-      site.live.applyService(`default/${one.object.metadata.name}`, parsed);
-      break;
-    }
-    case 'slice': {
-      const parsed = one.gone ? undefined : parseClusterEndpointSlice(one.object);
-      site.live.applyEndpointSlice(`default/${one.object.metadata.name}`, parsed);
-      break;
-    }
+    case 'service':
+    case 'slice':
+      tell(site, one);
+      return site.change();
     case 'zone':
-      site.live.applyNode('node-0', parseClusterNode(nodeObject(one.zone)));
+      tell(site, one);
       return site.reconcile();
     case 'pod':
       return changePod(site, one.number, one.gone);
@@ -224,7 +236,6 @@ async function follow(site: Site, one: Event): Promise<void> {
       return never;
     }
   }
-  await site.change();
 }
 
 async function changePod(site: Site, number: number, gone: boolean): Promise<void> {
@@ -236,6 +247,19 @@ async function changePod(site: Site, number: number, gone: boolean): Promise<voi
   if (gone) site.attachments.splice(index, 1);
   else site.attachments.push(pod);
   await site.changeAttachment(gone ? pod : undefined, gone ? undefined : pod);
+}
+
+/** Services of which some pieces are made. */
+const MANY = 200;
+
+function numberedService(number: number): readonly [string, ReturnType<typeof parseClusterService>] {
+  const object: Service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'many', name: `s${number}` },
+    spec: { type: 'ClusterIP', clusterIPs: [`10.96.1.${number}`], ports: [{ port: 80 }] },
+  };
+  return [`many/s${number}`, parseClusterService(object)];
 }
 
 describe('ServiceReconciler', () => {
@@ -258,6 +282,67 @@ describe('ServiceReconciler', () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  it('loses nothing of what the API says while it is at work', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(apiEvent, { maxLength: 20 }), fc.boolean(), async (events, restarts) => {
+        const site = new Site();
+        for (let number = 0; number < MANY; number++) site.live.applyService(...numberedService(number));
+        await site.reconcile();
+        for (let number = 0; number < MANY; number += 2) site.live.applyService(numberedService(number)[0], undefined);
+        if (restarts) site.restart();
+        const work = site.reconcile();
+        for (const [index, one] of events.entries()) {
+          if (index % 2 === 0) await setImmediate();
+          tell(site, one);
+        }
+        await work;
+        await site.change();
+        await site.reconcile();
+        assert.deepEqual(site.remaining, []);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('plans services from where the node was when all were planned, until all are planned anew', async () => {
+    const site = new Site();
+    const [object] = fc.sample(service, { seed: 1, numRuns: 1 });
+    assert.ok(object);
+    const key = `default/${object.metadata.name}`;
+    const zoned = { ready: true, serving: true, terminating: false };
+    const endpoints = ['east', 'west'].map((name, index) => ({
+      addresses: [`10.244.1.${index}`],
+      nodeName: 'node-1',
+      conditions: zoned,
+      hints: { forZones: [{ name }] },
+    }));
+    const labels = { 'kubernetes.io/service-name': object.metadata.name };
+    const metadata = { namespace: 'default', name: 'zoned', labels };
+    const ports = [{ port: 8080 }];
+    site.live.applyService(key, parseClusterService(object));
+    site.live.applyEndpointSlice(
+      'default/zoned',
+      parseClusterEndpointSlice({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata,
+        addressType: 'IPv4',
+        endpoints,
+        ports,
+      }),
+    );
+    await site.reconcile();
+    // There and back, between two reconciliations.
+    tell(site, { kind: 'zone', zone: 'west' });
+    for (const parsed of [undefined, parseClusterService(object)]) {
+      site.live.applyService(key, parsed);
+      await site.change();
+    }
+    tell(site, { kind: 'zone', zone: 'east' });
+    await site.reconcile();
+    assert.deepEqual(site.remaining, []);
   });
 
   it('leaves what a former agent has made alone until the API has told of all services', async () => {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Address, sameAddress } from '../address/address.ts';
+import { type Address, addressKey } from '../address/address.ts';
 import type { ClusterState } from '../cluster/cluster-state.ts';
 import type { ClusterChanges } from '../cluster/live-cluster-state.ts';
 import type { Attachment } from '../cni/attachment.ts';
@@ -24,7 +24,7 @@ import type { AgentConfiguration } from './agent-configuration.ts';
 import { inPieces } from './change-pieces.ts';
 import type { HostKernel } from './host-kernel.ts';
 import { PieceSize } from './piece-size.ts';
-import { deleteStaleFlows } from './stale-flow-deletion.ts';
+import { staleFlowDeletion } from './stale-flow-deletion.ts';
 
 export interface ServiceReconcilerOptions {
   readonly kernel: Pick<
@@ -45,6 +45,12 @@ export interface ServiceReconcilerOptions {
   readonly onPlanned: (services: ReadonlyMap<string, PlannedService>) => void;
 }
 
+/** What all services have in common. */
+interface Basis {
+  readonly surroundings: ServiceSurroundings;
+  readonly location: NodeLocation;
+}
+
 type PlannedEntry = readonly [string, PlannedService | undefined];
 
 /** Services that change at once, from which it counts as a load. */
@@ -60,7 +66,7 @@ export class ServiceReconciler {
   /** Whether the kernel's tables are those that we have rendered last. */
   #trusted = false;
   /** What all services were last planned by. */
-  #basis: { readonly surroundings: ServiceSurroundings; readonly location: NodeLocation } | undefined;
+  #basis: Basis | undefined;
   /** Flows to be forgotten once the tables are right. */
   readonly #stale: StaleFlows[] = [];
   /** Whether tables have changed since then. */
@@ -94,14 +100,15 @@ export class ServiceReconciler {
       const basis = { surroundings, location: nodeLocation(cluster.state, node) };
       const isSame = isDeepStrictEqual(basis, this.#basis);
       this.#basis = undefined;
-      const pieces = isSame ? this.#plan(services.union(endpoints)) : this.#pieces();
+      const { location } = basis;
+      const pieces = isSame ? this.#plan(services.union(endpoints), location) : this.#pieces(location);
       const results = this.#trusted
         ? await this.#carryOut(pieces, (piece) => this.#render(piece, surroundings))
-        : await this.#begin(surroundings);
+        : await this.#begin(basis);
       this.#basis = basis;
       // Whatever of the settings has been changed by others.
       this.#applied = true;
-      this.#follow();
+      await this.#follow();
       return results;
     } catch (error) {
       if (!isFlatnetError(error)) throw error;
@@ -110,7 +117,7 @@ export class ServiceReconciler {
   }
 
   /** Starts from what is in the kernel, whoever has left it there. */
-  async #begin(surroundings: ServiceSurroundings): Promise<readonly ChangeResult[]> {
+  async #begin({ surroundings, location }: Basis): Promise<readonly ChangeResult[]> {
     const { kernel } = this.#options;
     const budget = new TurnBudget();
     await budget.nextTurn();
@@ -123,7 +130,7 @@ export class ServiceReconciler {
     this.#healthChanged = true;
     const render = (piece: readonly PlannedEntry[]) => this.#render(piece, surroundings, true);
     // Of services that want the same front the first by name has it: as it comes first, it finds its own pool there.
-    const pieces = this.#pieces(found.length > 0);
+    const pieces = this.#pieces(location, found.length > 0);
     await budget.rest();
     const keepsRules = tables.keepsRules(surroundings);
     await budget.nextTurn();
@@ -164,10 +171,10 @@ export class ServiceReconciler {
   }
 
   /** All services and host ports, and those that are gone; by name where it matters. */
-  #pieces(sorted = false): Iterable<readonly PlannedEntry[]> {
+  #pieces(location: NodeLocation, sorted = false): Iterable<readonly PlannedEntry[]> {
     const hostPorts = new Map(this.#options.attachments().map((one) => [portMappingKey(one), one]));
     const keys = this.#keys(hostPorts);
-    return this.#plan(sorted ? [...keys].sort() : keys, hostPorts);
+    return this.#plan(sorted ? [...keys].sort() : keys, location, hostPorts);
   }
 
   /** Looks where it has come to: a service that comes or goes meanwhile is told of by the next change in any case. */
@@ -179,9 +186,12 @@ export class ServiceReconciler {
   }
 
   /** Plans of services and host ports, some at a time; at least one piece, for the surroundings. */
-  *#plan(keys: Iterable<string>, hostPorts?: ReadonlyMap<string, Attachment>): Generator<readonly PlannedEntry[]> {
-    const { cluster, node } = this.#options;
-    const location = nodeLocation(cluster.state, node);
+  *#plan(
+    keys: Iterable<string>,
+    location: NodeLocation,
+    hostPorts?: ReadonlyMap<string, Attachment>,
+  ): Generator<readonly PlannedEntry[]> {
+    const { cluster } = this.#options;
     let piece: PlannedEntry[] = [];
     let weight = 0;
     for (const key of keys) {
@@ -189,7 +199,8 @@ export class ServiceReconciler {
       const planned =
         attachment === undefined ? planServiceNamed(cluster.state, key, location) : planPortMappings(attachment);
       piece.push([key, planned]);
-      weight += 1 + (planned?.pools.reduce((sum, { endpoints }) => sum + endpoints.length, 0) ?? 0);
+      // What goes costs as much as what comes.
+      weight += 1 + Math.max(endpointsOf(planned), endpointsOf(this.#tables.services.get(key)));
       if (weight < this.#pieceSize.elements) continue;
       yield piece;
       piece = [];
@@ -200,10 +211,12 @@ export class ServiceReconciler {
 
   /** Carries out what the API has said of services since. @throws FlatnetError, and the whole is to be reconciled */
   async change(): Promise<void> {
-    const { cluster } = this.#options;
+    const { cluster, node } = this.#options;
     if (!this.#trusted || !cluster.servicesSynced) return;
     const { services, endpoints } = cluster.takeChanges();
-    await this.#change(this.#plan(services.union(endpoints)));
+    // The node may have moved since: that is for all services at once.
+    const location = this.#basis?.location ?? nodeLocation(cluster.state, node);
+    await this.#change(this.#plan(services.union(endpoints), location));
   }
 
   /** Opens and closes the host ports of a pod that comes or goes. @throws FlatnetError */
@@ -225,7 +238,7 @@ export class ServiceReconciler {
 
   async #change(pieces: Iterable<readonly PlannedEntry[]>): Promise<void> {
     await this.#carryOut(pieces, (piece) => this.#render(piece));
-    this.#follow();
+    await this.#follow();
   }
 
   /** Piece by piece; where one fails, the kernel's tables are no longer what has been rendered. */
@@ -280,22 +293,26 @@ export class ServiceReconciler {
   }
 
   /** What follows from changes once the tables are right, and no new flow can go astray any more. */
-  #follow(): void {
+  async #follow(): Promise<void> {
     if (this.#applied) this.#options.kernel.applySysctls(this.#tables.sysctls);
     this.#applied = false;
     if (this.#changed > LOAD) this.#options.onLoad();
     this.#changed = 0;
     const stale = this.#stale.splice(0);
     if (stale.length > 0) {
-      const { nodes } = this.#options.cluster.state;
-      const isNodeAddress = (address: Address) =>
-        Iterator.from(nodes.values()).some(({ addresses }) => addresses.some((own) => sameAddress(own, address)));
-      deleteStaleFlows(this.#options.kernel.flows, stale, isNodeAddress);
+      const nodes = [...this.#options.cluster.state.nodes.values()];
+      const own = new Set(nodes.flatMap(({ addresses }) => addresses.map(addressKey)));
+      const isNodeAddress = (address: Address) => own.has(addressKey(address));
+      await new TurnBudget().run(staleFlowDeletion(this.#options.kernel.flows, stale, isNodeAddress));
     }
     if (!this.#healthChanged) return;
     this.#healthChanged = false;
     this.#options.onPlanned(this.#tables.services);
   }
+}
+
+function endpointsOf(service: PlannedService | undefined): number {
+  return service?.pools.reduce((sum, { endpoints }) => sum + endpoints.length, 0) ?? 0;
 }
 
 /** Removes what an agent that led to services has left, where another proxy is to do that. */

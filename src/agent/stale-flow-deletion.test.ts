@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { parseAddress, sameAddress } from '../address/address.ts';
 import type { Flow } from '../kernel/conntrack/flow.ts';
 import type { StaleFlows } from '../plan/service/plan-conntrack.ts';
-import { deleteStaleFlows } from './stale-flow-deletion.ts';
+import { staleFlowDeletion } from './stale-flow-deletion.ts';
 
 const UDP = 17;
 const NODE = parseAddress('10.1.0.1');
@@ -49,18 +49,27 @@ const FLOWS = {
 function deleted(stale: Partial<StaleFlows> & { readonly destinationPort: number }): readonly string[] {
   const names: string[] = [];
   const table = {
-    list: ({ protocol }: { readonly protocol?: number } = {}) =>
-      Object.values(FLOWS).filter((one) => protocol === undefined || one.original.protocol === protocol),
+    *find(matches: (one: Flow) => boolean) {
+      const found: Flow[] = [];
+      for (const one of Object.values(FLOWS)) {
+        if (matches(one)) found.push(one);
+        yield;
+      }
+      return found;
+    },
     delete: (flows: readonly Flow[]) => {
       for (const [name, one] of Object.entries(FLOWS)) if (flows.includes(one)) names.push(name);
       return flows.length;
     },
   };
-  deleteStaleFlows(table, [{ family: 4, protocol: 'udp', ...stale }], (address) => sameAddress(address, NODE));
+  const deletion = staleFlowDeletion(table, [{ family: 4, protocol: 'udp', ...stale }], (address) =>
+    sameAddress(address, NODE),
+  );
+  for (const _ of deletion);
   return names;
 }
 
-describe('deleteStaleFlows', () => {
+describe('staleFlowDeletion', () => {
   const destination = parseAddress('10.96.0.10');
   const endpoint = { address: parseAddress('10.244.1.5'), port: 5353 };
 
@@ -76,5 +85,25 @@ describe('deleteStaleFlows', () => {
   it('deletes all flows but those to some endpoints', () => {
     assert.deepEqual(deleted({ destination, destinationPort: 53, exceptTo: [endpoint] }), ['toFirst']);
     assert.deepEqual(deleted({ destinationPort: 30053, exceptTo: [] }), ['nodePort', 'untranslated']);
+  });
+
+  it('lets others have their turn between some hundred flows', () => {
+    const flows = Array.from({ length: 450 }, () => FLOWS.toSecond);
+    const batches: number[] = [];
+    const table = {
+      // biome-ignore lint/correctness/useYield: it is all there is
+      *find() {
+        return flows;
+      },
+      delete: (some: readonly Flow[]) => batches.push(some.length),
+    };
+    const steps = staleFlowDeletion(
+      table,
+      [{ family: 4, protocol: 'udp', destinationPort: 53, endpoint }],
+      () => false,
+    );
+    const seen = Array.from(steps, () => batches.length);
+    assert.deepEqual(batches, [200, 200, 50]);
+    assert.deepEqual(seen, [1, 2, 3]);
   });
 });

@@ -1,47 +1,47 @@
-import { type Address, sameAddress } from '../address/address.ts';
+import { type Address, addressKey, sameAddress } from '../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../address/protocol.ts';
 import type { Flow } from '../kernel/conntrack/flow.ts';
 import type { FlowTable } from '../kernel/conntrack/flow-table.ts';
 import type { StaleFlows } from '../plan/service/plan-conntrack.ts';
 
+/** Flows that are deleted at a time, a millisecond or two. */
+const SOME = 200;
+
 /**
- * Makes connection tracking forget flows that lead where none would now; one look at its table, whatever their number.
+ * Makes connection tracking forget flows that lead where none would now, some of it at a time; one look at its table,
+ * whatever their number.
  * @param isNodeAddress of which addresses a node port is one: a flow to the same port of anybody else is none of ours
  */
-export function deleteStaleFlows(
-  table: Pick<FlowTable, 'list' | 'delete'>,
+export function* staleFlowDeletion(
+  table: Pick<FlowTable, 'find' | 'delete'>,
   stale: readonly StaleFlows[],
   isNodeAddress: (address: Address) => boolean,
-): number {
-  if (stale.length === 0) return 0;
-  const byPort = Map.groupBy(stale, ({ protocol, destinationPort }) =>
-    portKey(PROTOCOL_NUMBERS[protocol], destinationPort),
+): Generator<void, void> {
+  if (stale.length === 0) return;
+  const byFront = Map.groupBy(stale, ({ protocol, destination, destinationPort }) =>
+    frontKey(PROTOCOL_NUMBERS[protocol], destinationPort, destination),
   );
-  const flows = table
-    .list(protocolFilter(stale))
-    .filter((flow) =>
-      byPort
-        .get(portKey(flow.original.protocol, flow.original.destinationPort))
-        ?.some((one) => isStale(flow, one, isNodeAddress)),
-    );
-  return table.delete(flows);
+  const isAnyOf = (flow: Flow, destination?: Address): boolean => {
+    const { protocol, destinationPort } = flow.original;
+    const own = byFront.get(frontKey(protocol, destinationPort, destination));
+    return own?.some((one) => isStale(flow, one, isNodeAddress)) ?? false;
+  };
+  const flows = yield* table.find((flow) => isAnyOf(flow, flow.original.destination) || isAnyOf(flow));
+  for (let from = 0; from < flows.length; from += SOME) {
+    table.delete(flows.slice(from, from + SOME));
+    yield;
+  }
 }
 
-function portKey(protocol: number, port: number | undefined): string {
-  return `${protocol} ${port}`;
-}
-
-function protocolFilter(stale: readonly StaleFlows[]) {
-  const protocols = new Set(stale.map(({ protocol }) => PROTOCOL_NUMBERS[protocol]));
-  const [protocol] = protocols;
-  return protocols.size === 1 && protocol !== undefined ? { protocol } : {};
+/** @param destination absent for any address of this node or of another one */
+function frontKey(protocol: number, port: number | undefined, destination?: Address): string {
+  return `${protocol} ${port} ${destination === undefined ? '' : addressKey(destination)}`;
 }
 
 function isStale(flow: Flow, stale: StaleFlows, isNodeAddress: (address: Address) => boolean): boolean {
   const { original, reply } = flow;
   const { family, destination, endpoint, exceptTo } = stale;
   if (original.destination.family !== family) return false;
-  if (destination !== undefined && !sameAddress(original.destination, destination)) return false;
   const leadsTo = ({ address, port }: NonNullable<typeof endpoint>) =>
     sameAddress(reply.source, address) && reply.sourcePort === port;
   if (endpoint !== undefined) return leadsTo(endpoint);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { type Address, addToAddress, formatAddress, parseAddress, sameAddress } from '../../src/address/address.ts';
 import type { Family } from '../../src/address/family.ts';
-import { deleteStaleFlows } from '../../src/agent/stale-flow-deletion.ts';
+import { staleFlowDeletion } from '../../src/agent/stale-flow-deletion.ts';
 import type { ClusterService, ClusterState, ServiceEndpoint } from '../../src/cluster/cluster-state.ts';
 import type { Attachment, Wiring } from '../../src/cni/attachment.ts';
 import { FlowTable } from '../../src/kernel/conntrack/flow-table.ts';
@@ -120,7 +120,7 @@ class ServingHost implements ServiceFollower {
     this.#session.apply(tables);
     const stale = services.flatMap(({ before, after }) => planStaleFlows(before, after));
     const own = plan.surroundings.nodePortAddresses;
-    deleteStaleFlows(this.#flows, stale, (address) => own.some((one) => sameAddress(one, address)));
+    for (const _ of staleFlowDeletion(this.#flows, stale, (address) => own.some((one) => sameAddress(one, address))));
     set(this.tables.sysctls);
   }
 

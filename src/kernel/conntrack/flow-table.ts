@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { linuxFamily } from '../../address/family.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
-import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
+import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
 import { MessageBuilder } from '../netlink/message-builder.ts';
 import { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
@@ -33,13 +33,15 @@ export class FlowTable implements Disposable {
 
   /** The flows that match all that is asked for; all flows where nothing is. */
   list(filter: FlowFilter = {}): Flow[] {
-    const builder = new MessageBuilder(64);
-    builder.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP);
-    builder.rawBytes(ANY_FAMILY, 0, 0, 0).end();
-    return this.#socket.dump(builder, (message) => {
-      const flow = decodeFlow(message);
-      return flow !== undefined && matchesFilter(flow, filter) ? flow : undefined;
-    });
+    return this.#socket.dump(
+      listRequest(),
+      flowDecoder((flow) => matchesFilter(flow, filter)),
+    );
+  }
+
+  /** The flows that `matches`, some of all looked at at a time; nothing else is to be asked before the end. */
+  find(matches: (flow: Flow) => boolean): Generator<void, Flow[]> {
+    return this.#socket.dumpSteps(listRequest(), flowDecoder(matches));
   }
 
   /** How many flows match. */
@@ -92,4 +94,17 @@ export class FlowTable implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function listRequest(): MessageBuilder {
+  const builder = new MessageBuilder(64);
+  builder.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP);
+  return builder.rawBytes(ANY_FAMILY, 0, 0, 0).end();
+}
+
+function flowDecoder(matches: (flow: Flow) => boolean): (message: NetlinkMessage) => Flow | undefined {
+  return (message) => {
+    const flow = decodeFlow(message);
+    return flow !== undefined && matches(flow) ? flow : undefined;
+  };
 }
