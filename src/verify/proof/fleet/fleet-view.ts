@@ -3,6 +3,7 @@ import { FAMILIES } from '../../../address/family.ts';
 import type { UnknownFact } from '../../report.ts';
 import type { Fleet } from './fleet.ts';
 import { FleetTerms } from './fleet-terms.ts';
+import { Glossary } from './glossary.ts';
 import { type HostSketch, rootNameOf, sketchHost } from './host-sketch.ts';
 import { type Probe, ProbeRegister } from './probe.ts';
 import { TARGET_KINDS, TargetIndex, type TargetKind } from './target-index.ts';
@@ -23,17 +24,16 @@ export class FleetView {
   readonly targets = new TargetIndex();
   /** Who should be judged and can't be. */
   readonly unknown: readonly UnknownFact[];
+  readonly glossary = new Glossary();
   readonly groups: readonly HostGroup[];
   readonly #register = new ProbeRegister();
   readonly #numbers = new Map<object, number>();
-  readonly #texts = new Map<string, number>();
 
   constructor(fleet: Fleet) {
     this.fleet = fleet;
     const terms = new FleetTerms(fleet);
-    const intern = (text: string) => this.intern(text);
     this.sketches = Array.from({ length: fleet.size }, (_, place) =>
-      sketchHost(place, fleet.host(place), terms, this.#register, intern),
+      sketchHost(place, fleet.host(place), terms, this.#register, this.glossary),
     );
     const names = new Set(this.sketches.map(({ name }) => name));
     this.unknown = [...this.sketches.flatMap(({ unknown }) => unknown), ...terms.absent(names)];
@@ -42,13 +42,6 @@ export class FleetView {
       for (const pod of pods) for (const address of pod.addresses) this.targets.add('pod', address, place);
     }
     this.groups = this.#group();
-  }
-
-  /** A text's number. */
-  intern(text: string): number {
-    const known = this.#texts.get(text) ?? this.#texts.size;
-    this.#texts.set(text, known);
-    return known;
   }
 
   #group(): readonly HostGroup[] {
@@ -79,7 +72,7 @@ export class FleetView {
     );
     const isOwn = tables.without.every((prefix) => this.#isOwn(sketch, this.#register.ofPrefix(prefix)));
     const name = sketch.isSingular || !isOwn ? sketch.name : '';
-    return this.intern([form, asked.join(), known.join(), sources.join(), name].join('\n'));
+    return this.glossary.number([form, asked.join(), known.join(), sources.join(), name].join('\n'));
   }
 
   /**

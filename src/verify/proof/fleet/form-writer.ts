@@ -3,6 +3,7 @@ import { FAMILY_BITS } from '../../../address/family.ts';
 import { formatPrefix, type Prefix } from '../../../address/prefix.ts';
 import { literalBounds, literalNature } from '../../../netfilter/literal-bounds.ts';
 import type { Literal, Rule, SetElement } from '../../../netfilter/node.ts';
+import type { Glossary } from './glossary.ts';
 import type { OwnNames, OwnPod } from './own-names.ts';
 import type { Probe, ProbeRegister } from './probe.ts';
 
@@ -13,6 +14,7 @@ import type { Probe, ProbeRegister } from './probe.ts';
  */
 export class FormWriter {
   readonly own: OwnNames;
+  readonly glossary: Glossary;
   /** What the host asks of addresses; a probe's number is its place. */
   readonly probes: Probe[] = [];
   /** Literals of devices' names: which of the pods' devices they speak of is part of the pods' forms. */
@@ -30,8 +32,9 @@ export class FormWriter {
   #namesSpeaker = false;
   readonly #rules = new Map<Rule, string>();
 
-  constructor(own: OwnNames, register: ProbeRegister) {
+  constructor(own: OwnNames, register: ProbeRegister, glossary: Glossary) {
     this.own = own;
+    this.glossary = glossary;
     this.#register = register;
   }
 
@@ -52,7 +55,7 @@ export class FormWriter {
     if (known !== undefined) return known;
     this.#speaker = pod;
     this.#namesSpeaker = false;
-    const text = this.value(rule);
+    const text = this.glossary.word(this.value(rule));
     this.#speaker = undefined;
     // what says nothing of the pod is the same rule for all
     if (!this.#namesSpeaker) this.#rules.set(rule, text);

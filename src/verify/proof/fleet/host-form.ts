@@ -66,28 +66,24 @@ function describeNamespace(state: NetworkState, writer: FormWriter, pod?: OwnPod
   let text = '';
   for (const link of state.links) text += `link ${describeLink(link, writer, pod)}\n`;
   for (const row of state.addresses) text += `address ${describeAddress(row, naming.address(row.address))}\n`;
-  for (const part of partsOf(state.routes)) text += describeRoutes(part, writer, naming, pod);
+  for (const part of partsOf(state.routes)) text += `${describeRoutes(part, writer, naming, pod)}\n`;
   for (const rule of state.rules) text += `rule ${describeRule(rule, writer, pod)}\n`;
   for (const { device, address, mac, state: known, proxy } of state.neighbours.rows())
     text += `neighbour ${device} ${naming.address(address)} ${mac ? naming.mac(mac) : ''} ${known} ${proxy ?? ''}\n`;
   for (const entry of state.forwarding.rows()) text += `forwarding ${writer.value(entry)}\n`;
-  text += describeSettings(state.sysctls);
+  text += `settings ${describeSettings(state.sysctls, writer)}\n`;
   for (const table of state.ruleset.tables) text += `${writer.value(table)}\n`;
   for (const { what, why } of state.unknown) text += `unknown ${what}: ${why}\n`;
   return text;
 }
 
 /** Namespaces of pods wired alike have the same settings, and not only equal ones. */
-const ofSettings = new WeakMap<NetworkState['sysctls'], string>();
-
-function describeSettings(settings: NetworkState['sysctls']): string {
-  let text = ofSettings.get(settings);
-  if (text === undefined) {
-    text = '';
-    for (const [key, value] of settings) text += `${key}=${value}\n`;
-    ofSettings.set(settings, text);
-  }
-  return text;
+function describeSettings(settings: NetworkState['sysctls'], { glossary }: FormWriter): string {
+  const known = glossary.wordOf(settings);
+  if (known !== undefined) return known;
+  let text = '';
+  for (const [key, value] of settings) text += `${key}=${value}\n`;
+  return glossary.learn(settings, text);
 }
 
 function describeAddress(
@@ -98,11 +94,9 @@ function describeAddress(
   return `${device} ${name}/${length} ${scope} ${far} ${noPrefixRoute ?? ''} ${tentative ?? ''} ${dadFailed ?? ''}`;
 }
 
-/** What new namespaces have is the same table in many of them. */
-const ofLoopback = new WeakMap<object, string>();
-
 function describeRoutes(part: StateTable<Route, Address>, writer: FormWriter, naming: Naming, pod?: OwnPod): string {
-  const known = ofLoopback.get(part);
+  // what new namespaces have is the same table in many of them
+  const known = writer.glossary.wordOf(part);
   if (known !== undefined) return known;
   let text = '';
   let isLoopbacks = true;
@@ -115,8 +109,7 @@ function describeRoutes(part: StateTable<Route, Address>, writer: FormWriter, na
       text += ` ${device} ${gateway ? naming.address(gateway) : ''} ${weight} ${onlink} ${dead ?? ''};`;
     text += '\n';
   }
-  if (isLoopbacks) ofLoopback.set(part, text);
-  return text;
+  return isLoopbacks ? writer.glossary.learn(part, text) : text;
 }
 
 const LOOPBACK = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
@@ -146,17 +139,14 @@ function namingOf(writer: FormWriter, pod?: OwnPod): Naming {
   return known;
 }
 
-/** Rules that say nothing of addresses are the same objects in many namespaces. */
-const ofNobody = new WeakMap<RoutingRule, string>();
-
 function describeRule(rule: RoutingRule, writer: FormWriter, pod?: OwnPod): string {
-  const known = ofNobody.get(rule);
+  // rules that say nothing of addresses are the same objects in many namespaces
+  const known = writer.glossary.wordOf(rule);
   if (known !== undefined) return known;
   const { from, to, ...rest } = rule;
   const ends = [from, to].map((prefix) => (prefix === undefined ? 'any' : writer.prefix(prefix, pod)));
   const text = `${ends.join(' ')} ${writer.value(rest)}`;
-  if (from === undefined && to === undefined) ofNobody.set(rule, text);
-  return text;
+  return from === undefined && to === undefined ? writer.glossary.learn(rule, text) : text;
 }
 
 function makeNaming(writer: FormWriter, pod: OwnPod | undefined): Naming {

@@ -5,6 +5,7 @@ import type { HostState } from '../../../host/network-state.ts';
 import type { UnknownFact } from '../../report.ts';
 import type { FleetTerms } from './fleet-terms.ts';
 import { FormWriter } from './form-writer.ts';
+import type { Glossary } from './glossary.ts';
 import { describePod, describeRoot } from './host-form.ts';
 import { type OutsideTables, outsideTables } from './outside-tables.ts';
 import { OwnNames } from './own-names.ts';
@@ -45,18 +46,15 @@ export interface PodSketch {
   readonly form: number;
 }
 
-/** A text's number: the same for the same text. */
-export type Intern = (text: string) => number;
-
 export function sketchHost(
   place: number,
   host: HostState,
   terms: FleetTerms,
   register: ProbeRegister,
-  intern: Intern,
+  glossary: Glossary,
 ): HostSketch {
   const own = new OwnNames(host, terms.clusterOf(host));
-  const writer = new FormWriter(own, register);
+  const writer = new FormWriter(own, register, glossary);
   const wishes = `ports ${terms.portsAt(own.roots)} policies ${terms.policyPrefixes.map((one) => writer.prefix(one)).join()}`;
   const form = `${describeRoot(writer)}\n${wishes}`;
   const forms = own.pods.map((pod) => describePod(writer, pod));
@@ -69,7 +67,7 @@ export function sketchHost(
     return {
       position: own.map.sites.indexOf(pod.site),
       addresses: pod.addresses,
-      form: intern(
+      form: glossary.number(
         `${forms[index]}\nports ${terms.portsAt(pod.addresses)} ${terms.labelsOf(pod.site)}\nasked ${asked.join(' ')}\nnamed ${named.join('')}`,
       ),
     };
@@ -85,7 +83,7 @@ export function sketchHost(
     macs: own.macs,
     podLinks: new Set(own.podLinks.keys()),
     pods,
-    form: intern(`${form}\nasked ${rootBits.join(' ')}`),
+    form: glossary.number(`${form}\nasked ${rootBits.join(' ')}`),
     probes: writer.probes,
     ownCounts: writer.probes.map(({ addresses }) => ({
       pod: own.pods.reduce((sum, pod) => sum + pod.addresses.filter((one) => addresses.has(one)).length, 0),

@@ -57,7 +57,7 @@ function outlooksOf(
   return view.sketches.map((sketch) => {
     const observer = sketch === first?.member ? second : first;
     const towards = observer?.outlook.towards(sketch);
-    return towards === undefined || towards.isSingular ? undefined : view.intern(towards.text);
+    return towards === undefined || towards.isSingular ? undefined : view.glossary.number(towards.text);
   });
 }
 
@@ -129,7 +129,7 @@ function examineWithin(view: FleetView, examiner: Examiner): void {
       }
       const counts = Map.groupBy(host.pods, (pod) => pod.form);
       const on = Array.from(counts, ([sort, pods]) => `${sort}${pods.length > 1 ? ' several' : ''}`).sort();
-      const key = view.intern(`on one host\n${form}\n${on.join()}`);
+      const key = view.glossary.number(`on one host\n${form}\n${on.join()}`);
       const known = sorts.get(key);
       if (known === undefined) sorts.set(key, [host]);
       else known.push(host);
