@@ -4,14 +4,26 @@ import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { ServiceHealthServers } from './service-health.ts';
 
-/** A port that nobody listens on at the moment. */
+/** Listens on a port that nobody is given who asks for any. */
+async function listenSomewhere(): Promise<{ readonly server: net.Server; readonly port: number }> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
+    const server = net.createServer().listen(port);
+    const failure = await once(server, 'listening').then(
+      () => undefined,
+      (error) => error,
+    );
+    if (failure === undefined) return { server, port };
+    assert.equal(failure.code, 'EADDRINUSE');
+  }
+}
+
+/** A port that nobody listens on. */
 async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0);
-  await once(server, 'listening');
-  const address = server.address();
+  const { server, port } = await listenSomewhere();
   server.close();
   await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : assert.fail();
+  return port;
 }
 
 function servers(t: TestContext, errors: unknown[] = []): ServiceHealthServers {
@@ -60,9 +72,7 @@ describe('health check ports', () => {
   });
 
   it('say that somebody else has a port, and take it once it is free', async (t) => {
-    const rival = net.createServer().listen(0);
-    await once(rival, 'listening');
-    const { port } = rival.address() as net.AddressInfo;
+    const { server: rival, port } = await listenSomewhere();
     const errors: unknown[] = [];
     const health = servers(t, errors);
     health.follow([['default/web', { healthCheck: { port, localEndpoints: 1 } }]]);

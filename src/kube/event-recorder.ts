@@ -56,6 +56,8 @@ export class EventRecorder {
   readonly #series = new Map<string, Series>();
   readonly #budgets = new Map<string, Budget>();
   readonly #queue: { readonly about: ObjectReference; readonly event: RecordedEvent }[] = [];
+  /** Microseconds that the last event made is named by. */
+  #lastStamp = 0;
   #draining: Promise<void> | undefined;
 
   constructor(options: EventRecorderOptions) {
@@ -112,7 +114,7 @@ export class EventRecorder {
 
   async #create(about: ObjectReference, event: RecordedEvent, now: number): Promise<KubeObject> {
     const { client, component, host, signal } = this.#options;
-    const suffix = `${Math.floor(now * 1000).toString(16)}${Math.floor(Math.random() * 0x10000).toString(16)}`;
+    const suffix = this.#stamp(now) + Math.floor(Math.random() * 0x10000).toString(16);
     return client.create(
       EVENTS,
       {
@@ -129,6 +131,12 @@ export class EventRecorder {
       },
       { signal },
     );
+  }
+
+  /** Names a moment, and none twice: an event whose name is taken would be lost. What is random tells recorders apart. */
+  #stamp(now: number): string {
+    this.#lastStamp = Math.max(Math.floor(now * 1000), this.#lastStamp + 1);
+    return this.#lastStamp.toString(16);
   }
 
   /** Takes one from what the object may still cause; false where nothing is left. */

@@ -10,7 +10,7 @@ import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { readNetworkState } from '../../src/kernel/network-state-reader.ts';
 import { readLinks } from '../../src/kernel/rtnetlink/link-table.ts';
 import { readRoutes } from '../../src/kernel/rtnetlink/table-reader.ts';
-import { configure, jsonIn, routeSocket, runIn } from '../namespace.ts';
+import { configure, jsonIn, routeSocket, runIn, settled } from '../namespace.ts';
 import { assertDone, codes, HOST_MAC, newNode, POD, POD_MAC, POD6, route, veth, wiring } from './wired-pod.ts';
 
 describe('applyChanges', () => {
@@ -21,6 +21,7 @@ describe('applyChanges', () => {
     const results = await applyChanges(wiring(node), node.context);
     assertDone(results);
     assert.equal(results.length, 16);
+    for (const namespace of [node.host, node.pod]) await settled(namespace);
     assertReaches(node.host, '10.244.0.7');
     assertReaches(node.host, 'fd00:10:244::7');
     assertReaches(node.pod, '192.0.2.1');
@@ -314,7 +315,7 @@ describe('applyChanges', () => {
 
 /** Nobody listens there: that a connection is refused at once shows that packets go there and come back. */
 function assertReaches(from: NetworkNamespace, address: string): void {
-  const script = `require('node:net').connect({ host: '${address}', port: 9, timeout: 10000 })
+  const script = `require('node:net').connect({ host: '${address}', port: 9, timeout: 60000 })
     .on('timeout', () => process.exit(2))
     .on('error', (error) => process.exit(error.code === 'ECONNREFUSED' ? 0 : 1))`;
   runIn(from, process.execPath, '-e', script);

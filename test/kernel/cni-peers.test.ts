@@ -17,6 +17,8 @@ import { createNamedNamespace, removeNamedNamespace } from '../../src/kernel/net
 import { jsonIn, newNamespace } from '../namespace.ts';
 
 const PLUGINS = '/usr/lib/cni';
+/** Milliseconds that a lock may be another's on a busy machine. */
+const PATIENCE = 60_000;
 const missing = ['host-local', 'bridge', 'loopback'].filter((name) => !existsSync(path.join(PLUGINS, name)));
 const skip = missing.length > 0 && `${missing.join(', ')} not in ${PLUGINS}: install containernetworking-plugins`;
 
@@ -54,7 +56,7 @@ describe('address store beside host-local', { skip }, () => {
 
   it('continues its round, and it ours; each frees what the other reserved', async (t) => {
     const directory = makeDirectory(t);
-    const store = new AddressStore({ directory: path.join(directory, 'flatnet') });
+    const store = new AddressStore({ directory: path.join(directory, 'flatnet'), lockTimeout: PATIENCE });
     const run = hostLocal(directory);
     const ours = async (containerId: string) =>
       (await store.allocate({ containerId, interfaceName: 'eth0' }, prefixes)).map(formatAddress);
@@ -70,7 +72,7 @@ describe('address store beside host-local', { skip }, () => {
 
   it('gives no address twice while both work at once', async (t) => {
     const directory = makeDirectory(t);
-    const store = new AddressStore({ directory: path.join(directory, 'flatnet') });
+    const store = new AddressStore({ directory: path.join(directory, 'flatnet'), lockTimeout: PATIENCE });
     const run = hostLocal(directory);
     const theirs = Array.from({ length: 15 }, (_, number) => run('ADD', `theirs${number}`));
     const ours = Array.from({ length: 45 }, async (_, number) =>

@@ -7,13 +7,13 @@ import { isFlatnetError } from '../../src/error/flatnet-error.ts';
 import { STATUS_DNAT } from '../../src/kernel/conntrack/flow.ts';
 import { FlowTable } from '../../src/kernel/conntrack/flow-table.ts';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { configure, newNamespace, runIn, setSysctls } from '../namespace.ts';
+import { configure, newNamespace, runIn, setSysctls, settled } from '../namespace.ts';
 import { NFT_MISSING } from './nft-program.ts';
 
 const UDP = 17;
 
 /** A namespace where packets to 10.96.0.1 and fd00:96::1 go to the loopback's own addresses instead. */
-function translatingNamespace(t: TestContext): NetworkNamespace {
+async function translatingNamespace(t: TestContext): Promise<NetworkNamespace> {
   const namespace = newNamespace(t);
   // half a minute unless set: a busy machine may be slower
   setSysctls(namespace, { 'net.netfilter.nf_conntrack_udp_timeout': '3600' });
@@ -30,6 +30,7 @@ function translatingNamespace(t: TestContext): NetworkNamespace {
     'add table inet t; add chain inet t out { type nat hook output priority -100; };' +
       'add rule inet t out ip daddr 10.96.0.1 dnat ip to 10.0.0.1; add rule inet t out ip6 daddr fd00:96::1 dnat ip6 to fd00::1',
   );
+  await settled(namespace);
   return namespace;
 }
 
@@ -43,7 +44,7 @@ async function send(namespace: NetworkNamespace, destination: string, port: numb
 
 describe('FlowTable', () => {
   it('lists translated flows of both families and deletes those that are meant', { skip: NFT_MISSING }, async (t) => {
-    const namespace = translatingNamespace(t);
+    const namespace = await translatingNamespace(t);
     using flows = FlowTable.open(namespace);
     await send(namespace, '10.96.0.1', 53);
     await send(namespace, '10.96.0.1', 54);

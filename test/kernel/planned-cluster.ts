@@ -12,8 +12,7 @@ import type { NodeSettings } from '../../src/plan/node-settings.ts';
 import type { PeerDirectory } from '../../src/plan/peer-directory.ts';
 import { planNode } from '../../src/plan/plan-node.ts';
 import { renderNode } from '../../src/render/node.ts';
-import { eventually } from '../namespace.ts';
-import { isInUse, type KernelHost, plannedNetwork, reaches } from './planned-network.ts';
+import { type KernelHost, plannedNetwork, reaches } from './planned-network.ts';
 
 /** Why tests that need these programs must be skipped; false where all are there. */
 export function missing(programs: readonly string[]): string | false {
@@ -36,7 +35,6 @@ export async function cluster(t: TestContext, backend: BackendName, subnets: rea
   for (const host of hosts) {
     for (let count = 0; count < 2; count++) host.addPod({ wiring });
     await host.reconcile(renderNode(planOf(host, directory, settings)));
-    for (const { namespace } of host.pods) await eventually('the pod is in use', () => isInUse(namespace));
   }
   return { router, hosts, directory, settings };
 }

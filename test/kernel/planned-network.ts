@@ -24,10 +24,10 @@ import { RulesetSession } from '../../src/kernel/nftables/ruleset-session.ts';
 import { readSysctl } from '../../src/kernel/sysctl.ts';
 import type { Ruleset } from '../../src/netfilter/node.ts';
 import { attachment, type PlannedHost } from '../../src/plan/arbitrary.ts';
-import { configure, eventually, jsonIn, newNamespace, routeSocket, setSysctls } from '../namespace.ts';
+import { configure, newNamespace, routeSocket, setSysctls, settled } from '../namespace.ts';
 
-/** How often one asks who is meant to answer. */
-const ATTEMPTS = 5;
+/** Milliseconds for which one asks who is meant to answer. */
+const PATIENCE = 30_000;
 
 export interface KernelPod {
   readonly attachment: Attachment;
@@ -112,10 +112,11 @@ export class KernelHost {
     return { host, pods };
   }
 
-  /** Makes what must be ours so; the changes that it took. */
+  /** Makes what must be ours so, and waits until it is in use; the changes that it took. */
   async reconcile(desired: OwnedState): Promise<readonly Change[]> {
     const changes = diffStates(this.observe(desired), desired);
     await this.apply(changes);
+    for (const { namespace } of [this, ...this.pods]) await settled(namespace);
     return changes.flatMap((steps) => steps.changes);
   }
 
@@ -193,14 +194,9 @@ export async function plannedNetwork(
     const reaper = await LinkReaper.open({ namespace, delay: 0 });
     made.push(new KernelHost(t, planned, namespace, reaper));
   }
-  // on a busy machine the kernel takes a link into use some time after it was set up
-  for (const { namespace } of made) await eventually('the uplink is in use', () => isInUse(namespace));
+  // on a busy machine the kernel takes a link, or an address, into use some time after it was set up
+  for (const namespace of [router, ...made.map((host) => host.namespace)]) await settled(namespace);
   return { router, hosts: made };
-}
-
-/** Whether the interface eth0 of a namespace, host's or pod's, carries packets. */
-export function isInUse(namespace: NetworkNamespace): boolean {
-  return jsonIn(namespace, 'ip', '-j', 'link', 'show', 'eth0').every(({ operstate }) => operstate === 'UP');
 }
 
 /** 10.SUBNET.0.0/24, as plannedHost gives addresses. */
@@ -216,9 +212,11 @@ export function pings(namespace: NetworkNamespace, to: Address, from?: Address):
   return namespace.run(() => spawnSync('busybox', options)).status === 0;
 }
 
-/** Whether one of several echo requests is answered: for whom is meant to be, however busy the machine. */
+/** Whether one of many echo requests is answered: for whom is meant to be, however busy the machine. */
 export function reaches(namespace: NetworkNamespace, to: Address, from?: Address): boolean {
-  return Iterator.from(Array(ATTEMPTS)).some(() => pings(namespace, to, from));
+  const deadline = Date.now() + PATIENCE;
+  while (!pings(namespace, to, from)) if (Date.now() > deadline) return false;
+  return true;
 }
 
 /** Loads rules in nft's own language, for a look at what arrives. */

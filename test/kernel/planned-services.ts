@@ -76,6 +76,8 @@ export function endpointsOf(
 /** What an endpoint is while its pod ends: nothing new for it where others are ready. */
 export const LEAVING = { ready: false, serving: true, terminating: true } as const;
 
+type Question = Omit<ProbeRequest, 'source'> & { readonly source: Address | undefined };
+
 /** Brings a host's services to one plan after the other. */
 export interface ServiceFollower {
   follow(plan: ServicePlan): void;
@@ -150,10 +152,17 @@ export async function servingCluster(
   }
   const poller = new SocketPoller();
   const server = new ProbeServer(poller);
+  const asking = new DisposableStack();
   t.after(() => {
+    asking.dispose();
     server.close();
     poller.close();
   });
+  // A datagram on a flow that is known already asks nobody: each has a socket of its own, whose port nobody else is given.
+  const probe = async ({ source, ...request }: Question): Promise<ProbeOutcome> => {
+    const prober = asking.use(new Prober(poller));
+    return await prober.probe({ timeout: PATIENCE, ...request, ...(source !== undefined && { source }) });
+  };
   for (const [number, { pods, namespace }] of hosts.entries()) {
     for (const [index, one] of pods.entries()) server.listen(one.namespace, `${number}/${index}`, SERVER_PORT);
     server.listen(namespace, `${number}`, SERVER_PORT);
@@ -256,31 +265,21 @@ export async function servingCluster(
       known(addressOf(hostAt(hosts, number).planned.node.addresses, family)),
     /** What comes of asking: `HOST/POD saw SOURCE`, or the reason of the failure. */
     async ask(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
-      return describeOutcome(await probe(poller, { namespace: from, protocol, to: { address, port }, source }));
+      return describeOutcome(await probe({ namespace: from, protocol, to: { address, port }, source }));
     },
     /** The same where nothing is expected to come of it. */
     async askInVain(from: NetworkNamespace, protocol: ProbeProtocol, address: Address, port: number, source?: Address) {
       const request = { namespace: from, protocol, to: { address, port }, source, timeout: SILENCE };
-      return describeOutcome(await probe(poller, request));
+      return describeOutcome(await probe(request));
     },
     /** Somebody who asks by datagrams that are all of one flow. */
     talker(from: NetworkNamespace, address: Address, port: number) {
-      const prober = new Prober(poller);
-      t.after(() => prober.close());
+      const prober = asking.use(new Prober(poller));
       const request = { namespace: from, protocol: 'udp', to: { address, port } } as const;
       const askFor = async (timeout: number) => describeOutcome(await prober.probe({ ...request, timeout }));
       return { ask: () => askFor(PATIENCE), askInVain: () => askFor(SILENCE) };
     },
   };
-}
-
-/** Probes from a port of its own: a datagram on a flow that is known already asks nobody. */
-async function probe(
-  poller: SocketPoller,
-  { source, ...request }: Omit<ProbeRequest, 'source'> & { readonly source: Address | undefined },
-): Promise<ProbeOutcome> {
-  using prober = new Prober(poller);
-  return await prober.probe({ timeout: PATIENCE, ...request, ...(source !== undefined && { source }) });
 }
 
 function describeOutcome(outcome: ProbeOutcome): string {

@@ -8,7 +8,7 @@ import type { ProbeOutcome } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
 import { Prober } from '../../src/probe/prober.ts';
 import { SocketPoller } from '../../src/probe/socket/socket-poller.ts';
-import { newNamespace, runIn, tellEveryError } from '../namespace.ts';
+import { newNamespace, runIn, settled, tellEveryError } from '../namespace.ts';
 
 /** Milliseconds that an answer may take on a busy machine. */
 const PATIENCE = 30_000;
@@ -23,20 +23,24 @@ async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
   return all;
 }
 
+interface End extends Participant {
+  readonly namespace: NetworkNamespace;
+}
+
 interface Site {
   readonly router: NetworkNamespace;
-  readonly ends: readonly Participant[];
+  readonly ends: readonly End[];
 }
 
 /** Namespaces around a router, each on a subnet of its own of both families. */
-function buildSite(t: TestContext, count: number): Site {
+async function buildSite(t: TestContext, count: number): Promise<Site> {
   const router = newNamespace(t);
   tellEveryError(router);
   ip(router, 'link set lo up');
   // Link-local addresses that are still being checked for duplicates can't look for neighbours.
   runIn(router, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
   runIn(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
-  const ends = Array.from({ length: count }, (_, index): Participant => {
+  const ends = Array.from({ length: count }, (_, index): End => {
     const end = newNamespace(t);
     tellEveryError(end);
     runIn(end, 'sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0');
@@ -59,10 +63,11 @@ function buildSite(t: TestContext, count: number): Site {
     const addresses = [parseAddress(`10.0.${index}.2`), parseAddress(`fd00:0:0:${index}::2`)];
     return { kind: 'pod', id: `pod/default/p${index}`, namespace: end, addresses };
   });
+  for (const namespace of [router, ...ends.map((one) => one.namespace)]) await settled(namespace);
   return { router, ends };
 }
 
-function end(site: Site, index: number): Participant {
+function end(site: Site, index: number): End {
   const one = site.ends[index];
   assert.ok(one);
   return one;
@@ -89,7 +94,7 @@ function hasProgram(name: string): boolean {
 
 describe('probes', () => {
   it('reach every participant over both protocols and families, with the addresses that both ends know', async (t) => {
-    const site = buildSite(t, 4);
+    const site = await buildSite(t, 4);
     const results = await matrixOf(site);
     assert.equal(results.length, 4 * 3 * 2 * 2);
     for (const { probe, outcome } of results) {
@@ -104,7 +109,7 @@ describe('probes', () => {
   });
 
   it('tell progress up to the total', async (t) => {
-    const site = buildSite(t, 2);
+    const site = await buildSite(t, 2);
     const seen: string[] = [];
     const options = {
       participants: site.ends,
@@ -117,7 +122,7 @@ describe('probes', () => {
   it('show the address that masquerading put in place of the sender', {
     skip: hasProgram('nft') ? false : 'nft is not installed',
   }, async (t) => {
-    const site = buildSite(t, 2);
+    const site = await buildSite(t, 2);
     runIn(site.router, 'nft', 'add table ip t; add chain ip t post { type nat hook postrouting priority 100; }');
     runIn(site.router, 'nft', 'add rule ip t post oifname v1 masquerade');
     const masqueraded = (await matrixOf(site)).filter(
@@ -134,7 +139,7 @@ describe('probes', () => {
   it('show who got what was meant for another', {
     skip: hasProgram('nft') ? false : 'nft is not installed',
   }, async (t) => {
-    const site = buildSite(t, 3);
+    const site = await buildSite(t, 3);
     runIn(site.router, 'nft', 'add table ip t; add chain ip t pre { type nat hook prerouting priority -100; }');
     runIn(site.router, 'nft', 'add rule ip t pre iifname v0 ip daddr 10.0.1.2 dnat to 10.0.2.2');
     using poller = new SocketPoller();
@@ -153,7 +158,7 @@ describe('probes', () => {
   });
 
   it('name the reason where they fail', async (t) => {
-    const site = buildSite(t, 2);
+    const site = await buildSite(t, 2);
     ip(
       site.router,
       'route add blackhole 10.9.0.0/16',
@@ -183,15 +188,18 @@ describe('probes', () => {
   it('tell a lost answer from a lost probe', {
     skip: hasProgram('nft') ? false : 'nft is not installed',
   }, async (t) => {
-    const site = buildSite(t, 2);
+    const site = await buildSite(t, 2);
     runIn(site.router, 'nft', 'add table ip t; add chain ip t transit { type filter hook forward priority 0; }');
     runIn(site.router, 'nft', 'add rule ip t transit iifname v1 udp sport 9000 drop');
     using poller = new SocketPoller();
     using prober = new Prober(poller);
     using server = new ProbeServer(poller, { onArrival: (arrival) => prober.noteArrival(arrival) });
     server.listen(end(site, 1).namespace, end(site, 1).id, 9000);
-    const to = { address: parseAddress('10.0.1.2'), port: 9000 };
-    const outcome = await prober.probe({ namespace: end(site, 0).namespace, to, protocol: 'udp', timeout: 3000 });
+    const request = { namespace: end(site, 0).namespace, to: { address: parseAddress('10.0.1.2'), port: 9000 } };
+    // the neighbours on the way have found each other then
+    const stream = await prober.probe({ ...request, protocol: 'tcp', timeout: PATIENCE });
+    assert.equal(stream.kind, 'delivered');
+    const outcome = await prober.probe({ ...request, protocol: 'udp', timeout: 3000 });
     assert.equal(outcome.kind, 'failed');
     assert.equal(outcome.reason, 'timeout');
     assert.equal(outcome.arrival?.by, 'pod/default/p1');
@@ -199,12 +207,13 @@ describe('probes', () => {
   });
 
   it('end when asked to', async (t) => {
-    const site = buildSite(t, 2);
+    const site = await buildSite(t, 2);
     ip(site.router, 'link set v1 down');
     const controller = new AbortController();
     const matrix = probeMatrix({ participants: site.ends, timeout: 600_000, signal: controller.signal });
     const all = collect(matrix);
-    setImmediate(() => controller.abort());
+    // All probes are on their way by now, and none has had the time to come to an end.
+    controller.abort();
     await assert.rejects(all, { name: 'AbortError' });
   });
 });

@@ -3,12 +3,13 @@ import {
   type ClusterControllersOptions,
   startClusterControllers,
 } from '../../src/apiserver/controllers/start-cluster-controllers.ts';
+import { isFlatnetError } from '../../src/error/flatnet-error.ts';
 import { fixedToken } from '../../src/kube/credentials/token-source.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
 import type { Node } from '../../src/kube/objects/node.ts';
 import type { Pod } from '../../src/kube/objects/pod.ts';
-import { type KubeResource, LEASES, NODES, objectKey, PODS } from '../../src/kube/resource.ts';
+import { type KubeResource, LEASES, NODES, PODS } from '../../src/kube/resource.ts';
 import { type ResourceWatch, watchResource } from '../../src/kube/resource-watch.ts';
 
 const DEADLINE = 120_000;
@@ -127,8 +128,8 @@ export class EmbeddedCluster implements AsyncDisposable {
       const patch = { status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions } };
       await this.client.patch(PODS, metadata, patch, { type: 'strategic', subresource: 'status' });
     } catch (error) {
-      // A pod may go while its fake kubelet looks at it.
-      if (this.#pods.objects.has(objectKey(pod)) && !this.#stop.signal.aborted) this.errors.push(String(error));
+      // A pod may go while its fake kubelet looks at it, and be known for some time yet.
+      if (!isFlatnetError(error, 'not-found') && !this.#stop.signal.aborted) this.errors.push(String(error));
     }
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedCluster, template } from '../../../test/kube/embedded-cluster.ts';
 import { podIsReady } from '../../kube/objects/pod.ts';
 import {
@@ -16,6 +17,9 @@ import {
 } from '../../kube/resource.ts';
 
 const namespace = 'default';
+/** Milliseconds between two signs of life of a node, and after which it is taken for dead. */
+const HEARTBEAT = 20;
+const GRACE = 300;
 
 function deployment(name: string, replicas: number, image = 'one') {
   const selector = { matchLabels: { app: name } };
@@ -25,6 +29,20 @@ function deployment(name: string, replicas: number, image = 'one') {
 function statefulSet(name: string, replicas: number) {
   const selector = { matchLabels: { app: name } };
   return { metadata: { namespace, name }, spec: { replicas, serviceName: name, selector, template: template(name) } };
+}
+
+/** Says again and again that a node lives, as its kubelet does, until that is silent. */
+async function beat(cluster: EmbeddedCluster, name: string): Promise<void> {
+  while (!cluster.silent.has(name)) {
+    const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: new Date().toISOString() }];
+    await cluster.client.patch(
+      NODES,
+      { name },
+      { status: { conditions } },
+      { type: 'strategic', subresource: 'status' },
+    );
+    await delay(HEARTBEAT);
+  }
 }
 
 describe('cluster controllers', () => {
@@ -308,8 +326,9 @@ describe('cluster controllers', () => {
   });
 
   it('mark a silent node, take its pods out of service, and move them', async () => {
-    await using cluster = await EmbeddedCluster.start({ leaseGrace: 300 });
+    await using cluster = await EmbeddedCluster.start({ leaseGrace: GRACE });
     await cluster.addNode('a');
+    const beating = beat(cluster, 'a');
     const base = deployment('web', 1);
     const key = 'node.kubernetes.io/unreachable';
     const tolerations = [{ key, operator: 'Exists' as const, effect: 'NoExecute' as const, tolerationSeconds: 1 }];
@@ -317,6 +336,7 @@ describe('cluster controllers', () => {
     await cluster.client.create(DEPLOYMENTS, { ...base, spec: { ...base.spec, template: patient } });
     await cluster.untilObject(DEPLOYMENTS, 'web', ({ status }) => status?.availableReplicas === 1);
     cluster.silent.add('a');
+    await beating;
     const node = await cluster.untilObject(NODES, 'a', ({ spec }) => (spec?.taints?.length ?? 0) === 2);
     assert.equal(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status, 'Unknown');
     assert.deepEqual(new Set(node.spec?.taints?.map(({ key }) => key)), new Set(['node.kubernetes.io/unreachable']));
@@ -330,20 +350,19 @@ describe('cluster controllers', () => {
   });
 
   it('remove the pods of a node that is gone, and bring a node back that speaks again', async () => {
-    await using cluster = await EmbeddedCluster.start({ leaseGrace: 300, orphanGrace: 50 });
+    await using cluster = await EmbeddedCluster.start({ leaseGrace: GRACE, orphanGrace: 50 });
     await cluster.addNode('a');
+    const beating = beat(cluster, 'a');
     await cluster.client.create(PODS, { metadata: { namespace, name: 'x' }, spec: template('x').spec });
     await cluster.untilObject(PODS, 'x', podIsReady);
+    cluster.silent.add('a');
+    await beating;
     await cluster.untilObject(NODES, 'a', ({ spec }) => (spec?.taints?.length ?? 0) === 2);
-    const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: new Date().toISOString() }];
-    await cluster.client.patch(
-      NODES,
-      { name: 'a' },
-      { status: { conditions } },
-      { type: 'strategic', subresource: 'status' },
-    );
+    cluster.silent.delete('a');
+    const beatingAgain = beat(cluster, 'a');
     await cluster.untilObject(NODES, 'a', ({ spec }) => (spec?.taints?.length ?? 0) === 0);
     cluster.silent.add('a');
+    await beatingAgain;
     await cluster.client.delete(NODES, { name: 'a' });
     await cluster.until('no pods', () => cluster.pods.length === 0);
   });
