@@ -19,6 +19,7 @@ import type { PlannedService, ServiceSurroundings } from '../plan/service/servic
 import { wholeTable } from '../render/service/found-services.ts';
 import { GUARD_CHAIN } from '../render/service/service-chain.ts';
 import type { ExpectedElements } from '../render/service/service-set.ts';
+import type { ServiceChange } from '../render/service/service-table.ts';
 import { CLOSE_LOOPBACK, ServiceTables } from '../render/service/service-tables.ts';
 import type { AgentConfiguration } from './agent-configuration.ts';
 import { inPieces } from './change-pieces.ts';
@@ -132,20 +133,23 @@ export class ServiceReconciler {
     // Of services that want the same front the first by name has it: as it comes first, it finds its own pool there.
     const pieces = this.#pieces(location, found.length > 0);
     await budget.rest();
-    const keepsRules = tables.keepsRules(surroundings);
+    const extent = tables.takeoverExtent(surroundings);
     await budget.nextTurn();
-    if (keepsRules) {
+    if (extent === 'elements') {
       const results = await this.#carryOut(pieces, render);
       const rest = tables.finishAdoption();
       kernel.applySysctls(rest.closing);
       return [...results, ...(await this.#applyTables(rest.tables))];
     }
     for (const piece of pieces) {
-      render(piece);
+      this.#note(tables.gather(piece, surroundings), true);
       await budget.rest();
     }
-    kernel.applySysctls(tables.finishAdoption().closing);
-    return await this.#applyTables(diffTables(found.map(wholeTable), tables.tables));
+    await budget.nextTurn();
+    const { tables: changes, closing } = tables.finishAdoption();
+    kernel.applySysctls(closing);
+    await budget.nextTurn();
+    return await this.#applyTables(extent === 'rules' ? changes : diffTables(found.map(wholeTable), tables.tables));
   }
 
   /** As if each service had one address and port, and all its endpoints. */
@@ -264,6 +268,12 @@ export class ServiceReconciler {
   #render(piece: readonly PlannedEntry[], surroundings?: ServiceSurroundings, isFirst = false): readonly TableChange[] {
     const { tables, closing, services } = this.#tables.change(piece, surroundings);
     this.#options.kernel.applySysctls(closing);
+    this.#note(services, isFirst);
+    return tables;
+  }
+
+  /** What services that change ask for besides tables. */
+  #note(services: readonly ServiceChange[], isFirst: boolean): void {
     for (const { before, after } of services) {
       this.#stale.push(
         ...(!isFirst ? planStaleFlows(before, after) : after === undefined ? [] : planMisledFlows(after)),
@@ -271,7 +281,6 @@ export class ServiceReconciler {
       this.#healthChanged ||= before?.healthCheck !== undefined || after?.healthCheck !== undefined;
     }
     this.#changed += services.length;
-    return tables;
   }
 
   #applyTables(tables: readonly TableChange[]): Promise<readonly ChangeResult[]> {

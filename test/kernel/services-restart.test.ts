@@ -75,7 +75,7 @@ describe('an agent that finds tables of services in the kernel', () => {
       }
       const next = new ServiceTables();
       next.adopt([found]);
-      assert.ok(next.keepsRules(SURROUNDINGS));
+      assert.equal(next.takeoverExtent(SURROUNDINGS), 'elements');
       assert.deepEqual(bring(session, next, services(family)), []);
       assert.deepEqual(next.finishAdoption().tables, []);
     });
@@ -98,6 +98,43 @@ describe('an agent that finds tables of services in the kernel', () => {
       const after = await readFoundServices(session, name);
       assert.ok(after !== undefined);
       whole.adopt([after]);
+      assert.deepEqual(bring(session, whole, changed), []);
+      assert.deepEqual(whole.finishAdoption().tables, []);
+    });
+
+    it(`changes rules and elements in one transaction, over IPv${family}`, async () => {
+      using namespace = NetworkNamespace.create();
+      using session = RulesetSession.open(namespace);
+      bring(session, new ServiceTables(), services(family));
+      // As another version may have left it: a chain that isn't ours any more, and one with other rules.
+      const frame = session.readWithout(name, new Set());
+      const chain = frame?.chains.find(({ rules }) => rules.length > 1);
+      assert.ok(chain !== undefined);
+      session.apply([
+        { kind: 'add-chain', table: name, chain: { name: 'former', rules: [] } },
+        { kind: 'replace-rules', table: name, chain: { ...chain, rules: chain.rules.slice(0, 1) } },
+      ]);
+      const found = await readFoundServices(session, name);
+      assert.ok(found !== undefined);
+      const next = new ServiceTables();
+      next.adopt([found]);
+      assert.equal(next.takeoverExtent(SURROUNDINGS), 'rules');
+      const changed = services(family)
+        .slice(10)
+        .map(([key, service], number) => [key, number === 7 ? planned(17, family, ENDPOINTS + 1) : service] as const);
+      for (let from = 0; from < changed.length; from += PIECE)
+        next.gather(changed.slice(from, from + PIECE), SURROUNDINGS);
+      const { tables: changes } = next.finishAdoption();
+      const count = changes.reduce((sum, change) => sum + ('elements' in change ? change.elements.length : 1), 0);
+      // Ten services go with what leads to them, and one changes; the others' thousands of elements stay.
+      assert.ok(count < 20 * ENDPOINTS, `${count} changes`);
+      session.apply(changes);
+      const whole = new ServiceTables();
+      const after = await readFoundServices(session, name);
+      assert.ok(after !== undefined);
+      assert.ok(!after.frame.chains.some((one) => one.name === 'former'));
+      whole.adopt([after]);
+      assert.equal(whole.takeoverExtent(SURROUNDINGS), 'elements');
       assert.deepEqual(bring(session, whole, changed), []);
       assert.deepEqual(whole.finishAdoption().tables, []);
     });

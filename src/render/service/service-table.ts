@@ -21,6 +21,9 @@ export interface ServiceChange {
   readonly after: PlannedService | undefined;
 }
 
+/** What has to change of a table that was there before: elements alone, rules as well, or even sets that hold elements. */
+export type TakeoverExtent = 'elements' | 'rules' | 'sets';
+
 interface FrameFacts {
   readonly surroundings: ServiceSurroundings;
   readonly restricted: boolean;
@@ -46,6 +49,8 @@ export class ServiceTable {
   /** Whether something of a table that was there before us may still be nobody's. */
   #adopting = false;
   #isConsistent = true;
+  /** Changes that are told of at once, when all services have been. */
+  #gathered: ElementChanges | undefined;
 
   /** @param expected what is known of the elements that are to come */
   constructor(family: Family, expected?: ExpectedElements) {
@@ -70,35 +75,54 @@ export class ServiceTable {
     for (const address of table.hairpins()) this.#hairpins.adopt(address);
   }
 
-  /** Whether the way from the adopted table is one of elements alone, so that it can be gone piece by piece. */
-  keepsRules(surroundings: ServiceSurroundings): boolean {
-    if (this.#frame === undefined) return true;
-    if (!this.#isConsistent) return false;
+  /** What the way from the adopted table to one with these surroundings takes. */
+  takeoverExtent(surroundings: ServiceSurroundings): TakeoverExtent {
+    if (this.#frame === undefined) return 'elements';
     const after = this.#makeFrame(surroundings);
-    return after !== undefined && diffTables([this.#frame], [after]).every(({ kind }) => ELEMENT_CHANGES.has(kind));
+    if (after === undefined || !this.#isConsistent) return 'sets';
+    const changes = diffTables([this.#frame], [after]);
+    if (changes.every(({ kind }) => ELEMENT_CHANGES.has(kind))) return 'elements';
+    const declared = setsOf(after);
+    return changes.some((change) => change.kind === 'remove-set' && declared.has(change.set)) ? 'sets' : 'rules';
   }
 
   /** The steps, of one transaction, from the table as it was to the one with these changes; a cost of the changes alone. */
   change(services: readonly ServiceChange[], surroundings: ServiceSurroundings): readonly TableChange[] {
     const elements = new ElementChanges(this.#family);
-    for (const change of services) this.#changeService(change, elements);
+    this.#changeServices(services, elements);
     return this.#settle(elements, surroundings);
   }
 
-  /** The steps that remove what was adopted and is nobody's. */
+  /** As `change`, with the steps told by `finishAdoption`. */
+  gather(services: readonly ServiceChange[]): void {
+    this.#gathered ??= new ElementChanges(this.#family);
+    this.#changeServices(services, this.#gathered);
+  }
+
+  /** The steps that remove what was adopted and is nobody's, and those that have been gathered. */
   finishAdoption(surroundings: ServiceSurroundings): readonly TableChange[] {
-    if (!this.#adopting) return [];
+    if (!this.#adopting && this.#gathered === undefined) return [];
+    const elements = this.#gathered ?? new ElementChanges(this.#family);
     this.#adopting = false;
-    const elements = new ElementChanges(this.#family);
+    this.#gathered = undefined;
     this.#fronts.forgetUnclaimed();
     this.#pools.forgetUntaken(elements);
     this.#hairpins.forgetUnused();
+    this.#settleElements(elements);
     return this.#settle(elements, surroundings);
   }
 
-  #settle(elements: ElementChanges, surroundings: ServiceSurroundings): readonly TableChange[] {
+  #changeServices(services: readonly ServiceChange[], elements: ElementChanges): void {
+    for (const change of services) this.#changeService(change, elements);
+    this.#settleElements(elements);
+  }
+
+  #settleElements(elements: ElementChanges): void {
     this.#fronts.settle((pool) => this.#pools.markOf(pool), elements);
     this.#hairpins.settle(elements);
+  }
+
+  #settle(elements: ElementChanges, surroundings: ServiceSurroundings): readonly TableChange[] {
     const before = this.#frame;
     const after = this.#frameOf(surroundings);
     this.#frame = after;

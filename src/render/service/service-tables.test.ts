@@ -116,6 +116,11 @@ function withoutSome(table: Table, lost: readonly number[]): Table {
   return { ...table, maps };
 }
 
+/** A table whose chains lack some of their rules, as those of another version may. */
+function withoutRule(table: Table): Table {
+  return { ...table, chains: table.chains.map((chain) => ({ ...chain, rules: chain.rules.slice(0, 2) })) };
+}
+
 function byFamily(tables: readonly Table[]): readonly Table[] {
   return [...tables].sort((left, right) => left.family.length - right.family.length);
 }
@@ -173,32 +178,36 @@ describe('ServiceTables', () => {
     );
   });
 
-  it('leads from what a former agent has left, piece by piece, whatever has happened to either meanwhile', () => {
+  it('leads from what a former agent has left, piece by piece or at once, whatever has happened to either meanwhile', () => {
     const loss = fc.array(fc.nat(200), { maxLength: 4 });
+    const extents = new Set<string>();
     fc.assert(
-      fc.property(histories, histories, loss, (before, after, lost) => {
+      fc.property(histories, histories, loss, fc.boolean(), (before, after, lost, hasOtherRules) => {
         const cluster = new Cluster();
         const former = new ServiceTables();
         former.replace(EMPTY);
         for (const event of before)
           former.change(cluster.follow(event).map((key) => [key, cluster.plan(key)] as const));
-        let kernel = former.tables.map((table) => withoutSome(table, lost));
+        let kernel = former.tables.map((table) => withoutSome(hasOtherRules ? withoutRule(table) : table, lost));
         for (const event of after) cluster.follow(event);
         const next = new ServiceTables();
         next.adopt(kernel.map(foundServices));
-        const piecewise = next.keepsRules(SURROUNDINGS);
+        const extent = next.takeoverExtent(SURROUNDINGS);
+        extents.add(extent);
         for (const key of [...cluster.services.keys()].sort()) {
-          const { tables } = next.change([[key, cluster.plan(key)]], SURROUNDINGS);
-          if (piecewise) kernel = changedTables(kernel, tables);
+          const entries = [[key, cluster.plan(key)]] as const;
+          if (extent === 'elements') kernel = changedTables(kernel, next.change(entries, SURROUNDINGS).tables);
+          else next.gather(entries, SURROUNDINGS);
         }
-        next.change([], SURROUNDINGS);
+        next.gather([], SURROUNDINGS);
         const { tables } = next.finishAdoption();
-        kernel = changedTables(kernel, piecewise ? tables : diffTables(kernel, next.tables));
+        kernel = changedTables(kernel, extent === 'sets' ? diffTables(kernel, next.tables) : tables);
         assert.deepEqual(byFamily(kernel).map(canonicalTable), byFamily(next.tables).map(canonicalTable));
         assert.deepEqual(byFamily(kernel).map(meaningOf), byFamily(renderServices(cluster.whole)).map(meaningOf));
       }),
       { numRuns: 300 },
     );
+    assert.deepEqual(extents, new Set(['elements', 'rules', 'sets']));
   });
 
   it('has no tables, and so no hooks, without fronts', () => {

@@ -7,7 +7,7 @@ import { isSamePlannedService } from '../../plan/service/same-planned-service.ts
 import type { PlannedService, ServicePlan, ServiceSurroundings } from '../../plan/service/service-plan.ts';
 import type { FoundServices } from './found-services.ts';
 import type { ExpectedElements } from './service-set.ts';
-import { type ServiceChange, ServiceTable } from './service-table.ts';
+import { type ServiceChange, ServiceTable, type TakeoverExtent } from './service-table.ts';
 
 /** Lets packets with loopback addresses be routed, so that node ports at 127.0.0.1 reach endpoints. */
 const ROUTE_LOOPBACK: SysctlSetting = { key: 'net.ipv4.conf.all.route_localnet', value: '1' };
@@ -54,14 +54,15 @@ export class ServiceTables {
   }
 
   /**
-   * Whether adopted tables may be changed piece by piece. Where rules are to change as well, what they find in the maps
-   * must change at the same instant.
+   * What has to change of adopted tables. Elements alone may be changed piece by piece. Where rules are to change as well,
+   * what they find in the maps must change at the same instant; and sets that are made anew need all of their elements.
    */
-  keepsRules(surroundings: ServiceSurroundings): boolean {
-    return FAMILIES.every((family) => this.#tables[family].keepsRules(surroundings));
+  takeoverExtent(surroundings: ServiceSurroundings): TakeoverExtent {
+    const extents = FAMILIES.map((family) => this.#tables[family].takeoverExtent(surroundings));
+    return (['sets', 'rules'] as const).find((extent) => extents.includes(extent)) ?? 'elements';
   }
 
-  /** Once all services have been told of: removes what was adopted and is none of theirs. */
+  /** Once all services have been told of: removes what was adopted and is none of theirs, and does what was gathered. */
   finishAdoption(): Omit<RenderedServiceChange, 'services'> {
     const surroundings = this.#surroundings;
     if (surroundings === undefined) return { tables: [], closing: [] };
@@ -91,8 +92,33 @@ export class ServiceTables {
     surroundings = this.#surroundings,
   ): RenderedServiceChange {
     if (surroundings === undefined) return { tables: [], closing: [], services: [] };
-    if (!isDeepStrictEqual(this.#surroundings, surroundings)) this.#surroundings = surroundings;
-    const known = this.#surroundings ?? surroundings;
+    const known = this.#know(surroundings);
+    const services = this.#differing(changed);
+    const wasOpen = this.loopback;
+    const tables = FAMILIES.flatMap((family) => this.#tables[family].change(services, known));
+    return { tables, closing: this.#closing(wasOpen), services };
+  }
+
+  /** As `change`, with nothing told of the tables before `finishAdoption`: all of it is one transaction. */
+  gather(
+    changed: Iterable<readonly [string, PlannedService | undefined]>,
+    surroundings: ServiceSurroundings,
+  ): readonly ServiceChange[] {
+    this.#know(surroundings);
+    const services = this.#differing(changed);
+    for (const family of FAMILIES) this.#tables[family].gather(services);
+    return services;
+  }
+
+  /** The surroundings, the same object as long as they are the same. */
+  #know(surroundings: ServiceSurroundings): ServiceSurroundings {
+    if (this.#surroundings === undefined || !isDeepStrictEqual(this.#surroundings, surroundings))
+      this.#surroundings = surroundings;
+    return this.#surroundings;
+  }
+
+  /** Takes over the plans of services that differ from what is known of them. */
+  #differing(changed: Iterable<readonly [string, PlannedService | undefined]>): readonly ServiceChange[] {
     const services: ServiceChange[] = [];
     for (const [key, after] of changed) {
       const before = this.#services.get(key);
@@ -101,9 +127,7 @@ export class ServiceTables {
       if (after === undefined) this.#services.delete(key);
       else this.#services.set(key, after);
     }
-    const wasOpen = this.loopback;
-    const tables = FAMILIES.flatMap((family) => this.#tables[family].change(services, known));
-    return { tables, closing: this.#closing(wasOpen), services };
+    return services;
   }
 
   get services(): ReadonlyMap<string, PlannedService> {
