@@ -1,5 +1,6 @@
 import type { Family } from '../../address/family.ts';
 import { isFlatnetError } from '../../error/flatnet-error.ts';
+import { directoryOf } from '../../netfilter/chain-directory.ts';
 import type { IpSet } from '../../netfilter/ipset/node.ts';
 import { parseIpsetSave } from '../../netfilter/ipset/parse-ipset-save.ts';
 import { translateIptablesSave } from '../../netfilter/iptables/translate/translate-ruleset.ts';
@@ -49,20 +50,25 @@ export function parseRulesets(dumps: RulesetDumps): ParsedRuleset {
  */
 function withForeignChains(table: Table, listed: Table | undefined): Table {
   if (listed === undefined) return table;
-  const others = new Map(listed.chains.map((chain) => [chain.name, chain]));
-  const chains = table.chains.map((chain) => {
-    const other = others.get(chain.name);
-    return other !== undefined && (other.rules.length > chain.rules.length || !sameBase(other, chain)) ? other : chain;
-  });
-  const [named, sets, maps] = [table.chains, table.sets, table.maps].map(
-    (items) => new Set(items.map(({ name }) => name)),
-  );
+  const [sets, maps] = [table.sets, table.maps].map((items) => new Set(items.map(({ name }) => name)));
   return {
     ...table,
     sets: [...table.sets, ...listed.sets.filter(({ name }) => sets?.has(name) !== true)],
     maps: [...table.maps, ...listed.maps.filter(({ name }) => maps?.has(name) !== true)],
-    chains: [...chains, ...listed.chains.filter(({ name }) => named?.has(name) !== true)],
+    chains: chainsWithForeign(table.chains, listed.chains),
   };
+}
+
+/** The very list of iptables' chains where nobody has put others among them: their names are known already. */
+function chainsWithForeign(own: readonly Chain[], listed: readonly Chain[]): readonly Chain[] {
+  const [ownByName, listedByName] = [directoryOf(own).byName, directoryOf(listed).byName];
+  const chains = own.map((chain) => {
+    const other = listedByName.get(chain.name);
+    return other !== undefined && (other.rules.length > chain.rules.length || !sameBase(other, chain)) ? other : chain;
+  });
+  const foreign = listed.filter(({ name }) => !ownByName.has(name));
+  const isUntouched = foreign.length === 0 && chains.every((chain, place) => chain === own[place]);
+  return isUntouched ? own : [...chains, ...foreign];
 }
 
 function sameBase({ base: one }: Chain, { base: other }: Chain): boolean {
@@ -107,7 +113,7 @@ function betterKnown(json: Ruleset, text: Ruleset): Ruleset {
   const others = new Map(text.tables.map((table) => [keyOf(table), table]));
   const tables = json.tables.map((table): Table => {
     const other = others.get(keyOf(table));
-    const chains = new Map(other?.chains.map((chain) => [chain.name, chain]));
+    const chains = directoryOf(other?.chains ?? []).byName;
     return {
       ...table,
       chains: table.chains.map((chain) => {

@@ -1,4 +1,5 @@
 import { sameAddress } from '../../address/address.ts';
+import { type ChainDirectory, directoryOf } from '../../netfilter/chain-directory.ts';
 import type { Chain, HookName, NamedMap, NamedSet, RejectType, Rule, Ruleset, Table } from '../../netfilter/node.ts';
 import {
   applyNat,
@@ -192,17 +193,16 @@ interface ChainOutcome {
 
 interface ChainRun {
   readonly table: Table;
-  readonly chains: ReadonlyMap<string, Chain>;
+  readonly chains: ChainDirectory['byName'];
   readonly end: NatEnd | undefined;
   readonly context: EvaluationContext;
 }
 
-const CHAINS = new WeakMap<Table, ReadonlyMap<string, Chain>>();
 const SETS = new WeakMap<Table, ReadonlyMap<string, NamedSet | NamedMap>>();
 
-function remembered<Value extends object>(cache: WeakMap<Table, Value>, table: Table, make: () => Value): Value {
-  const known = cache.get(table) ?? make();
-  cache.set(table, known);
+function setsOf(table: Table): ReadonlyMap<string, NamedSet | NamedMap> {
+  const known = SETS.get(table) ?? new Map([...table.sets, ...table.maps].map((set) => [set.name, set]));
+  SETS.set(table, known);
   return known;
 }
 
@@ -213,10 +213,10 @@ export function runBaseChain(
   end: NatEnd | undefined,
   { view, drawPort }: HookContext,
 ): readonly HookOutcome[] {
-  const sets = remembered(SETS, table, () => new Map([...table.sets, ...table.maps].map((set) => [set.name, set])));
+  const sets = setsOf(table);
   const run: ChainRun = {
     table,
-    chains: remembered(CHAINS, table, () => new Map(table.chains.map((each) => [each.name, each]))),
+    chains: directoryOf(table.chains).byName,
     end,
     context: { view, drawPort, findSet: (name) => sets.get(name) },
   };

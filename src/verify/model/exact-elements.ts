@@ -1,67 +1,63 @@
+import { FAMILY_BITS } from '../../address/family.ts';
 import type { Literal, SetElement } from '../../netfilter/node.ts';
+import { KeyIndex } from './key-index.ts';
 import { type Value, type Values, valueOfLiteral } from './value.ts';
 
 /** What a value is found under: numbers are made and compared several times faster than bigints. */
 type PartKey = number | bigint | string;
 
+/** Of what isn't one value; no value is found under it. */
+const NO_KEY = '';
+
 const SAMPLE = 64;
 
-/** So many looks go through all elements before an index is made: who traces one packet needs none. */
-const LOOKS_WITHOUT_INDEX = 8;
+/** Sets with fewer elements are as fast without an index. */
+const LARGE_SET = 32;
 
 /**
- * The elements of a set that have one value in each part, found by the part that tells most of them apart: a map of a hundred
- * thousand endpoints is made ready for looks in a few ten milliseconds, with no text made of any key.
+ * The elements of a set that have one value in each part, found by the part that tells most of them apart: among a hundred
+ * thousand endpoints those of one service in some milliseconds, with no text made of any key.
  */
 export class ExactElements<Element extends SetElement> {
-  /** Those with ranges, prefixes or wildcards in their keys. */
-  readonly others: readonly Element[];
-  readonly #exact: readonly Element[];
-  #looks = 0;
-  #index: PartIndex<Element> | undefined;
+  readonly #elements: readonly Element[];
+  #others: readonly Element[] | undefined;
+  #byPart: { readonly part: number; readonly index: KeyIndex<PartKey, Element> } | undefined;
   #columns: readonly ReadonlySet<PartKey>[] | undefined;
 
   constructor(elements: readonly Element[]) {
-    const others: Element[] = [];
-    const exact: Element[] = [];
-    for (const element of elements) (element.key.every(isOne) ? exact : others).push(element);
-    this.others = others;
-    this.#exact = exact;
+    this.#elements = elements;
+  }
+
+  /** Those with ranges, prefixes or wildcards in their keys. */
+  get others(): readonly Element[] {
+    this.#others ??= this.#elements.filter((element) => !isExact(element));
+    return this.#others;
   }
 
   /** The element with these values, all of which are known. */
   find(values: Values): Element | undefined {
     const wanted = values.map(keyOfValue);
-    if (this.#index === undefined && this.#looks++ < LOOKS_WITHOUT_INDEX) return withKey(this.#exact, wanted);
-    this.#index ??= indexByPart(this.#exact);
-    const { part, elements } = this.#index;
-    const known = elements.get(wanted[part] ?? '');
-    return known === undefined ? undefined : withKey(Array.isArray(known) ? known : [known], wanted);
+    if (this.#elements.length < LARGE_SET) return withKey(this.#elements, wanted);
+    this.#byPart ??= indexByPart(this.#elements);
+    const { part, index } = this.#byPart;
+    return withKey(index.itemsWith(wanted[part] ?? NO_KEY), wanted);
   }
 
   /** Whether each of these values that is known stands in its part of some element. */
   mayHold(values: Values): boolean {
-    this.#columns ??= values.map((_, part) => new Set(this.#exact.map(({ key }) => keyOfLiteral(key[part]))));
+    this.#columns ??= columnsOf(this.#elements, values.length);
     return values.every((value, part) => typeof value === 'symbol' || this.#columns?.[part]?.has(keyOfValue(value)));
   }
 }
 
-interface PartIndex<Element> {
-  readonly part: number;
-  readonly elements: ReadonlyMap<PartKey, Element | Element[]>;
+function indexByPart<Element extends SetElement>(elements: readonly Element[]) {
+  const part = tellingPart(elements);
+  return { part, index: new KeyIndex(elements, ({ key }: Element) => keyOfLiteral(key[part])) };
 }
 
-function indexByPart<Element extends SetElement>(exact: readonly Element[]): PartIndex<Element> {
-  const part = tellingPart(exact);
-  const elements = new Map<PartKey, Element | Element[]>();
-  for (const element of exact) {
-    const key = keyOfLiteral(element.key[part]);
-    const known = elements.get(key);
-    if (known === undefined) elements.set(key, element);
-    else if (Array.isArray(known)) known.push(element);
-    else elements.set(key, [known, element]);
-  }
-  return { part, elements };
+function columnsOf(elements: readonly SetElement[], parts: number): readonly ReadonlySet<PartKey>[] {
+  const exact = elements.filter(isExact);
+  return Array.from({ length: parts }, (_, part) => new Set(exact.map(({ key }) => keyOfLiteral(key[part]))));
 }
 
 function withKey<Element extends SetElement>(
@@ -75,6 +71,10 @@ function withKey<Element extends SetElement>(
     if (part === wanted.length) return element;
   }
   return undefined;
+}
+
+function isExact({ key }: SetElement): boolean {
+  return key.every(isOne);
 }
 
 function isOne(literal: Literal): boolean {
@@ -93,20 +93,26 @@ function isOne(literal: Literal): boolean {
 /** The part with the most values among some of the elements. */
 function tellingPart(elements: readonly SetElement[]): number {
   const step = Math.ceil(elements.length / SAMPLE);
-  const sample = elements.filter((_, place) => place % step === 0);
-  const parts = sample[0]?.key.map((_, part) => new Set(sample.map(({ key }) => keyOfLiteral(key[part]))).size) ?? [];
-  return Math.max(0, parts.indexOf(Math.max(...parts)));
+  const values: Set<PartKey>[] = [];
+  for (let place = 0; place < elements.length; place += step)
+    for (const [part, literal] of elements[place]?.key.entries() ?? []) {
+      values[part] ??= new Set();
+      values[part].add(keyOfLiteral(literal));
+    }
+  const counts = values.map(({ size }) => size);
+  return Math.max(0, counts.indexOf(Math.max(...counts)));
 }
 
 function keyOfLiteral(literal: Literal | undefined): PartKey {
-  if (literal === undefined) return '';
-  // these two without a bigint or an object made for each
+  if (literal === undefined) return NO_KEY;
+  // these without a bigint or an object made for each
   if (literal.kind === 'number') return literal.value;
   if (literal.kind === 'address') return keyOfValue(literal.address.value);
+  if (literal.kind === 'prefix' && literal.prefix.length < FAMILY_BITS[literal.prefix.address.family]) return NO_KEY;
   return keyOfValue(valueOfLiteral(literal));
 }
 
 function keyOfValue(value: Value | undefined): PartKey {
-  if (typeof value !== 'bigint') return typeof value === 'string' ? value : '';
+  if (typeof value !== 'bigint') return typeof value === 'string' ? value : NO_KEY;
   return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

@@ -1,3 +1,4 @@
+import { directoryOf } from '../../netfilter/chain-directory.ts';
 import type { BaseChain, Chain, Ruleset, Table } from '../../netfilter/node.ts';
 import type { NatEnd } from './connection.ts';
 import type { IpHook } from './evaluate-hook.ts';
@@ -68,19 +69,12 @@ function findEntries(hook: IpHook, ruleset: Ruleset, family: 4 | 6): readonly Ho
   return entries.sort(byPriority);
 }
 
-const CHAIN_ENTRIES = new WeakMap<Table, readonly ChainEntry[]>();
-
-/** The base chains of a table, looked for once for all hooks: of a hundred thousand chains a few are. */
+/** The base chains of a table, in its order. */
 export function chainEntries(table: Table): readonly ChainEntry[] {
-  const known = CHAIN_ENTRIES.get(table);
-  if (known !== undefined) return known;
-  const entries: ChainEntry[] = [];
-  for (const chain of table.chains) {
+  return directoryOf(table.chains).registered.map((chain): ChainEntry => {
     const { base } = chain;
-    if (base !== undefined) entries.push({ kind: 'chain', table, chain, base, priority: base.priority });
-  }
-  CHAIN_ENTRIES.set(table, entries);
-  return entries;
+    return { kind: 'chain', table, chain, base, priority: base.priority };
+  });
 }
 
 export function byPriority(left: HookEntry, right: HookEntry): number {

@@ -1,5 +1,5 @@
 import { expressionsOf, partsOf } from '../../netfilter/header-dependency.ts';
-import type { Expression, Ruleset, Statement } from '../../netfilter/node.ts';
+import type { Chain, Expression, Ruleset, Statement } from '../../netfilter/node.ts';
 
 const TRACKING = new WeakMap<Ruleset, Map<4 | 6, boolean>>();
 
@@ -12,13 +12,21 @@ export function tracksConnections(ruleset: Ruleset, family: 4 | 6): boolean {
     tracks = ruleset.tables.some(
       (table) =>
         (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) &&
-        table.chains.some(({ rules }) =>
-          rules.some(({ statements }) => statements.some((each) => needsTracking(each, family))),
-        ),
+        // a short chain with such a rule saves the look through that of ten thousand services
+        (table.chains.some((chain) => !isLong(chain) && asksForTracking(chain, family)) ||
+          table.chains.some((chain) => isLong(chain) && asksForTracking(chain, family))),
     );
     known.set(family, tracks);
   }
   return tracks;
+}
+
+function isLong({ rules }: Chain): boolean {
+  return rules.length > 100;
+}
+
+function asksForTracking({ rules }: Chain, family: 4 | 6): boolean {
+  return rules.some(({ statements }) => statements.some((each) => needsTracking(each, family)));
 }
 
 function needsTracking(statement: Statement, family: 4 | 6): boolean {

@@ -1,3 +1,4 @@
+import { type ChainDirectory, directoryOf } from '../../netfilter/chain-directory.ts';
 import type { Chain, Expression, Literal, MapElement, SetElement, Statement, Table } from '../../netfilter/node.ts';
 import { covers } from '../model/value.ts';
 import { canonicalText } from './canonical-text.ts';
@@ -28,7 +29,7 @@ type Left = readonly (Statement | Followed | 'end')[];
  */
 export class DeviceDispatch {
   readonly #table: Table;
-  readonly #chains: ReadonlyMap<string, Chain>;
+  readonly #chains: ChainDirectory['byName'];
   readonly #devices: readonly string[];
   readonly #isPersonal: (value: unknown) => boolean;
   readonly #comparisons = new Map<Statement, Comparison | undefined>();
@@ -43,7 +44,7 @@ export class DeviceDispatch {
    */
   constructor(table: Table, devices: readonly string[], isPersonal: (value: unknown) => boolean) {
     this.#table = table;
-    this.#chains = new Map(table.chains.map((chain) => [chain.name, chain]));
+    this.#chains = directoryOf(table.chains).byName;
     this.#devices = devices;
     this.#isPersonal = isPersonal;
   }

@@ -1,4 +1,5 @@
 import type { Family } from '../../../address/family.ts';
+import { isRegistered, listChains, type RegisteredChain } from '../../chain-directory.ts';
 import { type TranslatedSet, translateList, translateSet } from '../../ipset/named-set.ts';
 import type { IpSet } from '../../ipset/node.ts';
 import type { BaseChain, Chain, HookName, Rule, Table } from '../../node.ts';
@@ -76,6 +77,7 @@ class TableDraft {
   readonly #options: TranslationOptions;
   readonly #used = new Set<TranslatedSet>();
   readonly #chains = new Map<string, Chain & { readonly rules: Rule[] }>();
+  readonly #registered = new Map<string, RegisteredChain>();
   readonly #context: TableContext;
   #open: (Chain & { readonly rules: Rule[] }) | undefined;
 
@@ -95,7 +97,9 @@ class TableDraft {
 
   addChain(name: string, policy: string | undefined): void {
     const base = policy === undefined ? undefined : baseOf(name, policy, this.#name);
-    this.#chains.set(name, { name, ...(base !== undefined && { base }), rules: [] });
+    const chain = { name, ...(base !== undefined && { base }), rules: [] };
+    this.#chains.set(name, chain);
+    if (isRegistered(chain)) this.#registered.set(name, chain);
   }
 
   addRule(name: string, rule: IptablesRule, line: string): void {
@@ -112,7 +116,7 @@ class TableDraft {
       flags: [],
       sets: Array.from(this.#used, ({ set }) => set),
       maps: [],
-      chains: [...this.#chains.values()],
+      chains: listChains({ byName: this.#chains, registered: [...this.#registered.values()] }),
     };
   }
 }
