@@ -136,6 +136,7 @@ export class ServiceLab {
   }
 }
 
-function urlHost(address: string): string {
+/** An address as URLs have it. */
+export function urlHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
