@@ -8,6 +8,7 @@ import { MessageBuilder } from '../netlink/message-builder.ts';
 import type { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { FAMILY_NUMBERS, NFT_MSG, NFTA_DATA, NFTA_ELEMENT, NFTA_ELEMENT_LIST } from './attribute-type.ts';
 import { elementStencil } from './element-stencil.ts';
+import { wholeListing } from './whole-listing.ts';
 
 const NFGENMSG_LENGTH = 4;
 /** Bytes of receive buffer that an answer of one element takes: the kernel makes a page of it, and its own overhead. */
@@ -23,12 +24,22 @@ export function* dumpPacked(
 ): Generator<void, PackedElements> {
   const builder = new MessageBuilder(256);
   beginElements(builder, table, set.name, NLM_F_REQUEST | NLM_F_DUMP).end();
-  const parts = yield* socket.dumpSteps(builder, (message) => {
-    const packer = new ElementPacker(set);
-    readRows(message, packer);
-    return packer.elements;
-  });
-  return joinElements(set, parts);
+  const list = function* () {
+    const parts = yield* socket.dumpSteps(builder, (message) => {
+      const packer = new ElementPacker(set);
+      readRows(message, packer);
+      return packer.elements;
+    });
+    return joinElements(set, parts);
+  };
+  return yield* wholeListing(set, list, comesTwice);
+}
+
+function comesTwice({ layout, words, stride, length }: PackedElements): boolean {
+  const size = layout.key.bytes / 4;
+  const keys = new Set<string>();
+  for (let at = 0; at < words.length; at += stride) keys.add(words.subarray(at, at + size).join());
+  return keys.size < length;
 }
 
 /**

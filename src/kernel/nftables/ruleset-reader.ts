@@ -18,10 +18,11 @@ import {
   TABLE_FLAGS,
 } from './attribute-type.ts';
 import { decodeChain } from './chain-codec.ts';
-import { decodeElements, elementNodes } from './element-decoder.ts';
+import { decodeElements, elementNodes, type KernelElement } from './element-decoder.ts';
 import { type DecodedRule, decodeRule, familyOf } from './rule-decoder.ts';
 import { disassembleRule } from './rule-disassembler.ts';
 import { decodeSet } from './set-codec.ts';
+import { wholeListing } from './whole-listing.ts';
 
 const NFGENMSG_LENGTH = 4;
 /** NFPROTO_UNSPEC: tables of every family. */
@@ -129,8 +130,17 @@ function withElements(
     [NFTA_ELEMENT_LIST.table, name],
     [NFTA_ELEMENT_LIST.set, set.name],
   ]);
-  const elements = elementNodes(set, socket.dump(request, (message) => decodeElements(message, layout)).flat());
+  const list = () => socket.dumpSteps(request, (message) => decodeElements(message, layout));
+  const steps = wholeListing(set, list, (parts) => comesTwice(parts.flat()));
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  const elements = elementNodes(set, step.value.flat());
   return isMap(set) ? { ...set, elements: elements.filter(isMapElement) } : { ...set, elements };
+}
+
+function comesTwice(elements: readonly KernelElement[]): boolean {
+  const keys = new Set(elements.map(({ bytes }) => Buffer.from(bytes).toString('latin1')));
+  return keys.size < elements.length;
 }
 
 /** The rules of a chain as the kernel has them, in their order. */
