@@ -80,7 +80,7 @@ it('an agent', async (t) => {
   });
 
   await t.test('brings back tables that were deleted while no agent ran', async () => {
-    const deleted = '{ nft delete table ip flatnet; nft delete table ip flatnet-services; } 2>/dev/null';
+    const deleted = '{ nft delete table ip flatnet && nft delete table ip flatnet-services; } 2>/dev/null';
     // without its configuration no other comes meanwhile
     on(`mv /etc/flatnet/agent.yaml /etc/flatnet/held.yaml; kill -9 ${lab.agentPid('node-1')}`);
     await until('they are deleted', () => lab.succeeds('node/node-1', deleted));
@@ -119,10 +119,11 @@ it('an agent', async (t) => {
     await lab.client.patch(NODES, { name }, { metadata: { annotations: flannel('192.168.2.78') } });
     await lab.client.patch(NODES, { name }, status('192.168.2.78'), { subresource: 'status' });
     await until('it is reached where it has moved to', reached('192.168.2.78'));
-    assert.doesNotMatch(on('bridge fdb show dev flannel.1'), /192\.168\.2\.77/);
+    await until('and nowhere else', () => !/192\.168\.2\.77/.test(on('bridge fdb show dev flannel.1')));
     await lab.client.delete(NODES, { name });
     await until('nothing of it is left', () => on(OURS) === before);
-    assert.doesNotMatch(on('nft list set ip flatnet masquerade-exempt'), /192\.168\.2\.78/);
+    const exempt = () => on('nft list set ip flatnet masquerade-exempt');
+    await until('not in the tables either', () => !/192\.168\.2\.78/.test(exempt()));
   });
 });
 

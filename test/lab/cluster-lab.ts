@@ -108,6 +108,11 @@ export class ClusterLab {
     for (const { rule, checked } of report.rules) assert.ok(checked > 0, rule);
   }
 
+  /** Waits until every pod and node reaches every other: a node that has just come is followed by the others in their time. */
+  async untilVerified(): Promise<void> {
+    await until('the rules hold', () => this.verify().verdict === 'holds');
+  }
+
   /** Adds lines to the configuration of a host's agent, and has it started anew with them. */
   async reconfigureAgent(host: string, lines: string): Promise<void> {
     this.sh(`node/${host}`, `cat >> ${AGENT_FILE} <<'END'\n${lines}\nEND`);
@@ -134,12 +139,13 @@ export class ClusterLab {
     await until(`the agent of ${host} is ready`, () => /readyz check passed/.test(this.readyz(host)));
   }
 
-  /** The log of a host's agent, a JSON object a line. */
+  /** The log of a host's agent, a JSON object a line; but for a line that is being written. */
   agentLog(host: string): readonly Readonly<Record<string, unknown>>[] {
     const file = this.now().hosts.find(({ name }) => name === host)?.agent?.log ?? assert.fail(host);
     return readFileSync(file, 'utf8')
       .split('\n')
-      .filter((line) => line.startsWith('{'))
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
   }
 }

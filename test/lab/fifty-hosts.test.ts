@@ -12,12 +12,14 @@ const DEADLINE = 600_000;
 /** `gc_thresh3`, past which other namespaces of the machine get errors. */
 const NEIGHBOUR_LIMIT = 1024;
 
-/** A process in each network namespace of a lab, the fabric's, hosts' and pods'. */
-function namespacesOf(processes: readonly number[]): readonly number[] {
-  const found = new Map<string, number>();
+/** The network namespaces of a lab, the fabric's, hosts' and pods': held, for processes come and go. */
+function namespacesOf(processes: readonly number[], stack: DisposableStack): readonly NetworkNamespace[] {
+  const found = new Map<string, NetworkNamespace>();
   for (const pid of processes) {
+    const file = `/proc/${pid}/ns/net`;
     try {
-      found.set(readlinkSync(`/proc/${pid}/ns/net`), pid);
+      const name = readlinkSync(file);
+      if (!found.has(name)) found.set(name, stack.use(NetworkNamespace.open(file)));
     } catch {
       // it has just ended
     }
@@ -25,8 +27,7 @@ function namespacesOf(processes: readonly number[]): readonly number[] {
   return [...found.values()];
 }
 
-function passingNeighbours(pid: number): number {
-  using namespace = NetworkNamespace.open(`/proc/${pid}/ns/net`);
+function passingNeighbours(namespace: NetworkNamespace): number {
   using socket = NetlinkSocket.open('route', { namespace });
   const { neighbours } = readNetworkState(socket, { namespace, sysctls: [] });
   return Iterator.from(neighbours.rows()).reduce(
@@ -50,9 +51,10 @@ it('fifty hosts hold the three rules, and share the table of neighbours', async 
   assert.match(stderr, /probes (\d+)\/\1/);
   t.diagnostic(`verify took ${((performance.now() - before) / 1000).toFixed(1)} s`);
 
-  const namespaces = namespacesOf(lab.lab.processes);
+  using stack = new DisposableStack();
+  const namespaces = namespacesOf(lab.lab.processes, stack);
   assert.ok(namespaces.length > 2 * HOSTS, `${namespaces.length} namespaces were found`);
-  const count = namespaces.reduce((sum, pid) => sum + passingNeighbours(pid), 0);
+  const count = namespaces.reduce((sum, namespace) => sum + passingNeighbours(namespace), 0);
   t.diagnostic(`${count} neighbour entries of ${namespaces.length} namespaces aren't permanent`);
   assert.ok(count < NEIGHBOUR_LIMIT / 2, `${count} neighbour entries aren't permanent`);
 });

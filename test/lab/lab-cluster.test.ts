@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { EndpointSlice } from '../../src/kube/objects/endpoint-slice.ts';
 import type { Service } from '../../src/kube/objects/service.ts';
 import type { LabStatus } from '../../src/lab/lab-status.ts';
-import { LabUser, ordinaryUserMissing, type StartedLab } from './lab-fixture.ts';
+import { LabUser, ordinaryUserMissing, type StartedLab, until } from './lab-fixture.ts';
 
 const kubectlMissing =
   spawnSync('kubectl', ['version', '--client']).error === undefined ? false : 'kubectl is not installed';
@@ -33,15 +33,17 @@ for (const { who, ordinary, skip } of [
       const from = pods.find(({ node }) => node === 'node-1');
       const to = pods.find(({ node }) => node === 'node-3');
       assert.ok(from !== undefined && to !== undefined);
-      const ask = (url: string) => lab.exec(`default/${from.name}`, 'curl', '-sS', '--max-time', '10', url).stdout;
-      assert.match(ask(`http://${to.addresses[0]}:${to.ports[0]}/`), new RegExp(`client: +${from.addresses[0]}:`));
-      assert.match(
-        ask(`http://[${to.addresses[1]}]:${to.ports[0]}/`),
-        new RegExp(`client: +\\[${from.addresses[1]}\\]:`),
-      );
-      assert.match(ask('http://203.0.113.10/'), /You are 192\.168\.1\.11\./);
-      assert.match(ask('http://[2001:db8:113::10]/'), /You are fd00:192:168:1::11\./);
-      assert.match(ask('http://db-1.db:5432/'), /pod: +default\/db-1/);
+      // who has just come is followed by each node in its time
+      const untilAnswered = (url: string, answer: RegExp) =>
+        until(`${url} answers ${answer}`, () =>
+          answer.test(lab.exec(`default/${from.name}`, 'curl', '-sS', '--max-time', '10', url).stdout),
+        );
+      const [four, six] = [`${to.addresses[0]}:${to.ports[0]}`, `[${to.addresses[1]}]:${to.ports[0]}`];
+      await untilAnswered(`http://${four}/`, new RegExp(`client: +${from.addresses[0]}:`));
+      await untilAnswered(`http://${six}/`, new RegExp(`client: +\\[${from.addresses[1]}\\]:`));
+      await untilAnswered('http://203.0.113.10/', /You are 192\.168\.1\.11\./);
+      await untilAnswered('http://[2001:db8:113::10]/', /You are fd00:192:168:1::11\./);
+      await untilAnswered('http://db-1.db:5432/', /pod: +default\/db-1/);
       // What it prints to try: a service from a pod, and from outside.
       for (const what of ['ask the service default/web', 'ask default/web from outside']) {
         const step =
@@ -49,7 +51,7 @@ for (const { who, ordinary, skip } of [
         const [command = ''] = step.trim().split(/ +#/);
         const [program, ...words] = command.split(' ');
         assert.equal(program, 'flatnet');
-        assert.match(lab.user.run(words).stdout, /pod: +default\/web-/, command);
+        await until(`it answers ${command}`, () => /pod: +default\/web-/.test(lab.user.run(words).stdout));
       }
     });
   });
@@ -63,27 +65,21 @@ describe('a lab', () => {
       encoding: 'utf8',
     });
     assert.equal(kubectl.stdout, 'node/node-1\nnode/node-2\nnode/node-3\n', kubectl.stderr);
-    const got = spawnSync(
-      'kubectl',
-      ['--kubeconfig', api?.kubeconfig ?? '', 'get', 'svc,endpointslices', '-o', 'json'],
-      {
-        encoding: 'utf8',
-      },
-    );
-    const { items } = JSON.parse(got.stdout) as { readonly items: readonly (Service | EndpointSlice)[] };
-    const services = items.filter((item) => item.kind === 'Service').map(({ metadata }) => metadata.name);
+    const get = (what: string) => {
+      const asked = ['--kubeconfig', api?.kubeconfig ?? '', 'get', what, '-o', 'json'];
+      const { stdout, stderr } = spawnSync('kubectl', asked, { encoding: 'utf8' });
+      return JSON.parse(stdout === '' ? assert.fail(stderr) : stdout).items;
+    };
+    const services = (get('services') as readonly Service[]).map(({ metadata }) => metadata.name);
     assert.deepEqual(services.sort(), ['db', 'echo', 'kubernetes', 'web']);
-    const slices = items.filter((item): item is EndpointSlice => item.kind === 'EndpointSlice');
+    const endpointsOf = (name: string) =>
+      (get('endpointslices') as readonly EndpointSlice[])
+        .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name)
+        .flatMap(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses));
     for (const name of ['db', 'echo', 'web']) {
-      const own = slices.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
-      assert.deepEqual(
-        own.flatMap(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses)).sort(),
-        pods
-          .filter((pod) => pod.name.startsWith(`${name}-`))
-          .flatMap(({ addresses }) => addresses)
-          .sort(),
-        name,
-      );
+      const own = pods.filter((pod) => pod.name.startsWith(`${name}-`)).flatMap(({ addresses }) => addresses);
+      // slices follow the pods some at a time
+      await until(`all pods are endpoints of ${name}`, () => endpointsOf(name).sort().join() === own.sort().join());
     }
     const answer = await (await fetch(publications[0]?.url ?? '')).text();
     assert.match(answer, /pod: +default\/db-0/);
@@ -123,10 +119,12 @@ describe('a lab', () => {
 
   it('has its fabric lead to the pods where the backend is cloud', async (t) => {
     const [lab, { hosts }] = await startReady(t, new LabUser(t), '--backend', 'cloud', '--hosts', '2');
-    const routes = lab.exec('fabric', 'sh', '-c', 'ip route; ip -6 route').stdout;
+    const routes = () => lab.exec('fabric', 'sh', '-c', 'ip route; ip -6 route').stdout;
     for (const { podPrefixes, addresses } of hosts)
-      for (const [index, prefix] of podPrefixes.entries())
-        assert.ok(routes.includes(`${prefix} via ${addresses[index]} `), routes);
+      for (const [index, prefix] of podPrefixes.entries()) {
+        const route = `${prefix} via ${addresses[index]} `;
+        await until(`the fabric has ${route}`, () => routes().includes(route));
+      }
     assert.equal(lab.user.run(['verify']).status, 0);
   });
 });

@@ -56,6 +56,7 @@ export class LabUser {
   readonly runtime: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #command: readonly string[];
+  readonly #labs: StartedLab[] = [];
 
   /** @param ordinary run as an ordinary user, where the test itself is root */
   constructor(t: TestContext, ordinary = false) {
@@ -67,12 +68,22 @@ export class LabUser {
     chmodSync(this.directory, 0o755);
     this.#environment = { PATH: process.env.PATH, HOME: this.directory, XDG_RUNTIME_DIR: this.runtime };
     this.#command = [...(drop ? ['setpriv', ...dropPrivileges()] : []), process.execPath, MAIN];
-    t.after(() => rmSync(this.directory, { recursive: true, force: true }));
+    t.after(async () => {
+      // hooks run in the order that they were set in: nothing may write there any more
+      for (const lab of this.#labs) await lab.end();
+      rmSync(this.directory, { recursive: true, force: true });
+    });
   }
 
   /** Everything that labs of this user have left in the runtime directory. */
   get leftovers(): string[] {
-    return readdirSync(this.runtime, { recursive: true }).map(String);
+    for (;;)
+      try {
+        return readdirSync(this.runtime, { recursive: true }).map(String);
+      } catch (error) {
+        // a directory that was listed is gone by the time that it is looked into: a lab is being removed
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      }
   }
 
   /** Runs the program to its end. */
@@ -98,6 +109,7 @@ export class LabUser {
     const [command = '', ...rest] = [...this.#command, 'lab', 'up', ...args];
     const keeper = spawn(command, rest, { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] });
     const lab = new StartedLab(this, keeper, name);
+    this.#labs.push(lab);
     t.after(() => lab.end());
     await until(`lab ${name} answers`, () => lab.hasEnded || this.run(['lab', 'status', '--name', name]).status === 0);
     if (lab.hasEnded) throw new Error(`the lab has ended: ${lab.output}`);

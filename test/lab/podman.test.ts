@@ -45,6 +45,7 @@ describe('podman on the hosts of a lab', { skip: reasonToSkipPodman() }, () => {
     assert.match(own, /inet 10\.244\.\d+\.\d+\/32/);
     assert.match(own, /inet6 fd00:10:244:/);
     first.run(first.files.command('rm', '--force', '--time=0', 'server'));
-    for (const { run } of podman) assert.doesNotMatch(run(RESERVED), /^(10\.|fd00)/m);
+    for (const { host, run } of podman)
+      await until(`no address is taken on ${host}`, () => !/^(10\.|fd00)/m.test(run(RESERVED)));
   });
 });

@@ -97,9 +97,9 @@ it('an agent that starts', async (t) => {
   lab.assertVerified();
   for (const misfit of MISFITS)
     await t.test(`refuses ${misfit.what}, changes nothing, and says what to do`, async () => {
-      on(`${misfit.break}; rm ${NETWORK_FILE}`);
       const state = 'ip route show proto 102; ip -o link | cut -d: -f2; ip rule; nft list tables';
-      lab.killAgent('node-2');
+      // in this order: an agent that lives and hears of a change tells runtimes again
+      on(`${misfit.break}; kill -9 ${lab.agentPid('node-2')}; rm ${NETWORK_FILE}`);
       const before = on(state);
       await until('it refuses', () => misfit.says.test(lab.readyz('node-2')));
       const status = askCni(lab, 'node-2', 'CNI_COMMAND=STATUS');

@@ -83,18 +83,20 @@ export class RuntimeSite {
         portForward: (...all) => need().portForward(...all),
       },
     });
-    t.after(() => server.close());
+    const resources = new AsyncDisposableStack();
+    t.after(() => resources.disposeAsync());
+    resources.defer(() => server.close());
     const [url = ''] = server.urls;
     const authority = tls === undefined ? {} : { certificateAuthority: Buffer.from(tls.caCertificate) };
     const client = new KubeClient({ server: new URL(url), token: fixedToken(TOKEN), ...authority });
-    t.after(() => client.close());
+    resources.defer(() => client.close());
     const directory = mkdtempSync(path.join(os.tmpdir(), 'flatnet-runtime-'));
-    t.after(() => rmSync(directory, { recursive: true }));
+    resources.defer(() => rmSync(directory, { recursive: true }));
     const disk: HostDisk = { directory, keep: [] };
     createHostDisk(disk, new Map());
     installPlugins(directory);
     const site = new RuntimeSite(url, client, disk, streams, clock);
-    t.after(() => site.end());
+    resources.defer(() => site.end());
     return site;
   }
 

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../src/kube/object.ts';
 import type { Service, ServiceSpec } from '../../src/kube/objects/service.ts';
 import { DEPLOYMENTS, SERVICES } from '../../src/kube/resource.ts';
 import { ClusterLab, POD_ON_EACH_HOST } from './cluster-lab.ts';
+import { until } from './lab-fixture.ts';
 
 /** What a Deployment's pods have besides. */
 interface ApplicationPods {
@@ -55,7 +56,9 @@ export function application(
 }
 
 export async function start(t: TestContext, wiring: Wiring, ...applications: readonly (readonly object[])[]) {
-  return new ServiceLab(await ClusterLab.start(t, { wiring }, [POD_ON_EACH_HOST, ...applications.flat()]));
+  const cluster = await ClusterLab.start(t, { wiring }, [POD_ON_EACH_HOST, ...applications.flat()]);
+  await cluster.untilVerified();
+  return new ServiceLab(cluster);
 }
 
 /** What an HTTP answer says: who gave it, and whom he saw. */
@@ -86,9 +89,21 @@ export class ServiceLab {
     return { pod, node, client: client.address };
   }
 
-  /** Sends a datagram and returns what comes back. */
+  /** Asks over HTTP until there is an answer: agents follow what is new one by one, each in its time. */
+  async untilAnswered(where: string, address: string, port = 80): Promise<Answer> {
+    const answers: Answer[] = [];
+    await until(`${address} port ${port} answers ${where}`, () => {
+      const answer = this.ask(where, address, port);
+      if (typeof answer !== 'number') answers.push(answer);
+      return answers.length > 0;
+    });
+    return answers[0] ?? assert.fail();
+  }
+
+  /** Sends a datagram and returns what comes back; where that is nothing, again: queues of a busy machine may drop one. */
   echo(where: string, address: string, port = 80): string {
-    const script = `exec 3<>/dev/udp/${address}/${port}; echo hello >&3; timeout 20 head -n 1 <&3`;
+    const attempt = 'echo hello >&3; line=$(timeout 5 head -n 1 <&3); [ -n "$line" ] && echo "$line" && exit';
+    const script = `exec 3<>/dev/udp/${address}/${port}; for attempt in 1 2 3 4; do ${attempt}; done`;
     return this.cluster.lab.exec(where, 'bash', '-c', script).stdout;
   }
 
