@@ -23,7 +23,7 @@ export async function readFoundServices(
   name: TableName,
 ): Promise<FoundServices | undefined> {
   const budget = new TurnBudget();
-  const frame = session.readWithout(name, PLAIN_SETS);
+  const frame = await budget.run(session.readWithout(name, PLAIN_SETS));
   if (frame === undefined) return undefined;
   const elements = new Map<string, PackedElements>();
   const { endpoints, ...others } = Object.fromEntries(plainSetsOf(frame));

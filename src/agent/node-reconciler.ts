@@ -11,6 +11,7 @@ import { EMPTY_NETWORK, type OwnedState } from '../host/owned-state.ts';
 import { forwardingText } from '../host/row-text.ts';
 import { diffStates, type ObservedState } from '../host/state-diff.ts';
 import { type ChangeResult, failureOf } from '../kernel/change-applier.ts';
+import { TurnBudget } from '../kube/turn-budget.ts';
 import { type Conflict, findConflicts } from '../plan/conflict.ts';
 import type { Finding } from '../plan/finding.ts';
 import { detectForwardDrop } from '../plan/forward-drop.ts';
@@ -156,22 +157,31 @@ export class NodeReconciler {
     });
   }
 
+  /**
+   * In as many turns as the number of peers asks for: what changes meanwhile asks for the next time, and pods wait in the
+   * queue. They are taken in at the same instant as the kernel.
+   */
   async #reconcile(isUndisturbed: boolean): Promise<Reconciliation> {
-    const { kernel, node, configuration, cluster, attachments } = this.#options;
+    const { kernel, node, configuration, cluster } = this.#options;
+    const budget = new TurnBudget();
     const state = cluster();
     const own = state.nodes.get(node);
     const addresses = own?.addresses ?? [];
+    const directory = peerDirectory(state);
+    await budget.rest();
+    const attachments = this.#options.attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink));
     const sight = (isUndisturbed && this.#recall(addresses)) || this.#look(addresses);
     const { facts, observe } = sight;
     // Until something is applied; a node waits for its prefix while it hears of all others.
     this.#left = { addresses, sight };
     const input = {
       node,
-      directory: peerDirectory(state),
+      directory,
       configuration: configuration.cluster,
       facts,
       settings: nodeSettingsOf(configuration, this.#options.masquerade()),
     };
+    await budget.rest();
     const announced = planAnnotations(input);
     const annotations = announced.plan === undefined ? {} : { annotations: announced.plan };
     const conflicts = findConflicts(
@@ -184,7 +194,7 @@ export class NodeReconciler {
     if (conflicts.length > 0 && this.#plan === undefined)
       return { findings: announced.findings, conflicts, ...annotations, results: [] };
 
-    const whole = { ...input, attachments: attachments().filter(({ hostLink }) => !this.#awaited.has(hostLink)) };
+    const whole = { ...input, attachments };
     const planning = planNode(whole);
     const { plan } = planning;
     if (plan === undefined) return { findings: planning.findings, conflicts, ...annotations, results: [] };
@@ -199,17 +209,23 @@ export class NodeReconciler {
     // what is in force stays, and pods that come are still wired by it
     if (verifyPlans === 'enforce' && breaches !== undefined && breaches.length > 0)
       return { findings, conflicts, ...annotations, results: [], ...proved };
+    await budget.rest();
     const desired = renderNode(plan);
+    await budget.rest();
+    const observed = observe(desired);
+    await budget.rest();
+    const changes = diffStates(observed, desired);
+    await budget.rest();
     this.#planned = {
       links: new Set(desired.host.links.map(({ name }) => name)),
       forwarding: new Set(desired.host.forwarding.map(forwardingText)),
     };
     this.#left = undefined;
-    const results = await kernel.apply(diffStates(observe(desired), desired));
+    const results = await kernel.apply(changes);
     this.#plan = plan;
     if (failureOf('apply plan', results) === undefined)
       this.#left = { addresses, sight: { facts, observe: () => desired } };
-    const served = (await this.#options.services?.reconcile(facts, input.directory)) ?? [];
+    const served = (await this.#options.services?.reconcile(facts, directory)) ?? [];
     return { plan, findings, conflicts, ...annotations, results: [...results, ...served], ...proved };
   }
 

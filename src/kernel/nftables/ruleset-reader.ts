@@ -158,19 +158,31 @@ export function readRules(socket: NetlinkSocket, { family, name }: TableName, ch
  * A whole table with all that is in it, or undefined where there is none of that name.
  * @param leavingOut names of sets and maps whose elements aren't read
  */
-export function readTable(
+export function readTable(socket: NetlinkSocket, name: TableName, leavingOut?: ReadonlySet<string>): Table | undefined {
+  const steps = readTableSteps(socket, name, leavingOut);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same, a set, the rules or the chains at a time. */
+export function* readTableSteps(
   socket: NetlinkSocket,
   name: TableName,
   leavingOut: ReadonlySet<string> = new Set(),
-): Table | undefined {
+): Generator<void, Table | undefined> {
   const listing = socket
     .dump(dumpRequest(NFT_MSG.getTable, name.family, []), decodeTable)
     .find((table) => table.name === name.name && table.family === name.family);
   if (listing === undefined) return undefined;
   const sets = new Map<string, FoundSet>();
-  for (const [key, { anonymous, set }] of readSetDeclarations(socket, name))
+  for (const [key, { anonymous, set }] of readSetDeclarations(socket, name)) {
     sets.set(key, { anonymous, set: leavingOut.has(key) ? set : withElements(socket, name, set) });
+    yield;
+  }
   const rules = Map.groupBy(readRules(socket, name), (rule) => rule.chain);
+  yield;
   const chains: Chain[] = socket
     .dump(dumpRequest(NFT_MSG.getChain, name.family, []), (message) => decodeChain(message, name.family))
     .filter(({ table }) => table === name.name)

@@ -14,6 +14,7 @@ import {
   readSetDeclarations,
   readTable,
   readTableListings,
+  readTableSteps,
   type TableListing,
 } from './ruleset-reader.ts';
 import { stagedTransactions } from './staged-transaction.ts';
@@ -90,9 +91,9 @@ export class RulesetSession implements Disposable {
     return readTable(this.#socket, name);
   }
 
-  /** The same without the elements of some of its sets and maps. */
-  readWithout(name: TableName, sets: ReadonlySet<string>): Table | undefined {
-    return readTable(this.#socket, name, sets);
+  /** The same without the elements of some of its sets and maps, some of it at a time. */
+  readWithout(name: TableName, sets: ReadonlySet<string>): Generator<void, Table | undefined> {
+    return readTableSteps(this.#socket, name, sets);
   }
 
   /** All elements of a set or map of single values, some at a time; nothing else is to be asked before the end. */
