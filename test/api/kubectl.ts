@@ -87,9 +87,9 @@ export class KubectlSession implements AsyncDisposable {
     });
   }
 
-  /** Starts it; the caller ends it. */
-  start(options: readonly string[]): ReturnType<typeof spawn> {
-    return spawn(this.#file, options, { env: this.#environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  /** Starts it; the caller ends it. @param errors what becomes of its standard error */
+  start(options: readonly string[], errors: 'inherit' | 'pipe' = 'inherit'): ReturnType<typeof spawn> {
+    return spawn(this.#file, options, { env: this.#environment(), stdio: ['ignore', 'pipe', errors] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

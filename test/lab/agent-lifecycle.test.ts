@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { NODES } from '../../src/kube/resource.ts';
+import { NODES, PODS } from '../../src/kube/resource.ts';
+import type { RuntimePod } from '../../src/lab/runtime/pod-spec.ts';
 import { ClusterLab, NO_RESYNC } from './cluster-lab.ts';
 import { until } from './lab-fixture.ts';
 import { RunningCommand } from './running-command.ts';
@@ -88,12 +89,15 @@ it('an agent of two hosts behind a router', async (t) => {
       ...['env', 'FLATNET_DEBUG=netlink', process.execPath, MAIN, 'agent', '--config', '/etc/flatnet/agent.yaml'],
     );
     await until('it waits', () => next.output.includes('waiting for the former agent to end'));
-    assert.match(next.output, /netlink/i);
+    await until('it tells of its messages', () => /netlink/i.test(next.output));
     assert.equal(lab.agentPid('node-1'), former);
+    const starts = () => lab.agentLog('node-1').filter(({ msg }) => msg === 'agent runs').length;
+    const before = starts();
     on(`kill -TERM ${former}`);
     await until('the former has ended', () => !lab.succeeds('node/node-1', `kill -0 ${former}`));
     await lab.untilReady('node-1');
     await next.stop();
+    await until('the one that the lab has started instead runs', () => starts() > before);
     await lab.untilReady('node-1');
     assert.equal(await talker.finish(), 0, talker.output);
     lab.assertVerified();
@@ -153,9 +157,11 @@ it('an agent of two hosts behind a router', async (t) => {
     const before = lab.podOn('node-1').name;
     assert.equal(lab.lab.user.run(['lab', 'reboot', 'node-1']).status, 0);
     await lab.untilReady('node-1');
-    await until('the pod is back', () =>
-      lab.now().pods.some(({ node, ready, addresses }) => node === 'node-1' && ready && addresses.length === 2),
-    );
+    await until('the pod is back', async () => {
+      const { status } = (await lab.client.get(PODS, { namespace: 'default', name: before })) as RuntimePod;
+      const hasRestarted = status?.containerStatuses?.every(({ restartCount }) => restartCount === 1) ?? false;
+      return hasRestarted && lab.now().pods.some(({ name, ready }) => name === before && ready);
+    });
     assert.equal(lab.podOn('node-1').name, before);
     lab.assertVerified();
     await until(

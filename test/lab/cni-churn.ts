@@ -105,8 +105,12 @@ function findAgent(): number | undefined {
 function killAgent(): void {
   const agent = findAgent();
   if (agent === undefined) return;
-  process.kill(agent, 'SIGKILL');
-  count.kills++;
+  try {
+    process.kill(agent, 'SIGKILL');
+    count.kills++;
+  } catch {
+    // another worker has killed it
+  }
 }
 
 async function work(operations: { left: number }): Promise<void> {
