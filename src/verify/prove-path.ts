@@ -2,9 +2,10 @@ import { type Address, formatAddress, sameAddress } from '../address/address.ts'
 import { PROTOCOL_NUMBERS } from '../address/protocol.ts';
 import type { DeclaredPath } from './declared-path.ts';
 import { doubtsOf } from './doubt.ts';
+import { firstPacket } from './model/first-packet.ts';
 import { type RoundTrip, tripsOf } from './model/round-trip.ts';
 import type { SiteMap } from './model/site.ts';
-import { firstPacket, Walk } from './model/walk.ts';
+import { Walk } from './model/walk.ts';
 import type { PathReport, RuleName } from './report.ts';
 
 /** Where the kernel begins to draw ports for whoever connects (net.ipv4.ip_local_port_range). */

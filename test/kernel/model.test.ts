@@ -1,46 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Address, formatAddress } from '../../src/address/address.ts';
-import { collectDumps } from '../../src/kernel/snapshot-collector.ts';
 import { doubtsOf } from '../../src/verify/doubt.ts';
 import { hopsOf } from '../../src/verify/model/format-step.ts';
 import { roundTrips } from '../../src/verify/model/round-trip.ts';
 import { type Site, SiteMap } from '../../src/verify/model/site.ts';
 import { Walk } from '../../src/verify/model/walk.ts';
-import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
 import { configure, runIn, setSysctls } from '../namespace.ts';
+import { collectedHosts, endsOf } from './collected-hosts.ts';
 import { NFT_MISSING } from './nft-program.ts';
 import { cluster, missing } from './planned-cluster.ts';
 import { type KernelHost, loadRules, pings, reaches } from './planned-network.ts';
 
 const MISSING = missing(['busybox', 'bridge', 'tc', 'sysctl']) || NFT_MISSING;
-
-/** The hosts as a snapshot has them. */
-function siteMap(hosts: readonly KernelHost[]): SiteMap {
-  const files = new Map<string, string>();
-  for (const { planned, namespace, pods } of hosts) {
-    for (const [file, text] of collectDumps(namespace)) files.set(`${planned.node.name}/${file}`, text);
-    for (const [number, pod] of pods.entries())
-      for (const [file, text] of collectDumps(pod.namespace))
-        files.set(`${planned.node.name}/pods/default/${planned.node.name}-${number}/${file}`, text);
-  }
-  return new SiteMap(readSnapshot(files).hosts);
-}
-
-function participants(hosts: readonly KernelHost[], map: SiteMap) {
-  return hosts.flatMap(({ planned: { node }, namespace, pods }) => [
-    { site: siteNamed(map, `node/${node.name}`), namespace, addresses: node.addresses },
-    ...pods.map((pod, number) => ({
-      site: siteNamed(map, `pod/default/${node.name}-${number}`),
-      namespace: pod.namespace,
-      addresses: pod.attachment.addresses,
-    })),
-  ]);
-}
-
-function siteNamed(map: SiteMap, name: string): Site {
-  return map.find(name) ?? assert.fail(`no ${name}`);
-}
 
 interface Told {
   readonly answered: boolean;
@@ -74,9 +46,10 @@ function told(walk: Walk, from: Site, to: Address, receiver: Site): Told {
  * @param some only nodes and first pods, and IPv4: waiting for what doesn't come takes long
  */
 function compare(hosts: readonly KernelHost[], some = false): readonly string[] {
-  const map = siteMap(hosts);
+  const map = new SiteMap(collectedHosts(hosts));
   const walk = new Walk(map);
-  const all = participants(hosts, map)
+  const all = endsOf(hosts)
+    .map(({ name, ...rest }) => ({ ...rest, site: map.find(name) ?? assert.fail(`no ${name}`) }))
     .filter(({ site }) => !some || !site.name.endsWith('-1') || site.isRoot)
     .map(({ addresses, ...rest }) => ({ ...rest, addresses: addresses.filter(({ family }) => !some || family === 4) }));
   const silent: string[] = [];

@@ -2,9 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type Address, formatAddress, sameAddress } from '../../src/address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../src/address/protocol.ts';
-import type { HostState } from '../../src/host/network-state.ts';
-import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { collectDumps } from '../../src/kernel/snapshot-collector.ts';
 import type { ProbeOutcome, ProbeProtocol } from '../../src/probe/probe-outcome.ts';
 import { ProbeServer } from '../../src/probe/probe-server.ts';
 import { Prober } from '../../src/probe/prober.ts';
@@ -14,8 +11,8 @@ import { askPeers, type Finding } from '../../src/verify/proof/ask-peers.ts';
 import { addressIn } from '../../src/verify/proof/peers.ts';
 import { areJudged, proofScene, proveRules } from '../../src/verify/proof/prove-rules.ts';
 import { selectedSource } from '../../src/verify/proof/question.ts';
-import { readSnapshot } from '../../src/verify/snapshot/read-snapshot.ts';
 import { configure, runIn, setSysctls } from '../namespace.ts';
+import { collectedHosts, type End, endsOf } from './collected-hosts.ts';
 import { NFT_MISSING } from './nft-program.ts';
 import { cluster, missing } from './planned-cluster.ts';
 import { type KernelHost, loadRules } from './planned-network.ts';
@@ -29,35 +26,6 @@ const EPHEMERAL = 40000n;
 const PATIENCE = 30_000;
 const LOSS = 10_000;
 const SILENCE = 1_500;
-
-/** The hosts as a snapshot has them. */
-function collected(hosts: readonly KernelHost[]): readonly HostState[] {
-  const files = new Map<string, string>();
-  for (const { planned, namespace, pods } of hosts) {
-    for (const [file, text] of collectDumps(namespace)) files.set(`${planned.node.name}/${file}`, text);
-    for (const [number, pod] of pods.entries())
-      for (const [file, text] of collectDumps(pod.namespace))
-        files.set(`${planned.node.name}/pods/default/${planned.node.name}-${number}/${file}`, text);
-  }
-  return readSnapshot(files).hosts;
-}
-
-interface End {
-  readonly name: string;
-  readonly namespace: NetworkNamespace;
-  readonly addresses: readonly Address[];
-}
-
-function endsOf(hosts: readonly KernelHost[]): readonly End[] {
-  return hosts.flatMap(({ planned: { node }, namespace, pods }) => [
-    { name: `node/${node.name}`, namespace, addresses: node.addresses },
-    ...pods.map((pod, number) => ({
-      name: `pod/default/${node.name}-${number}`,
-      namespace: pod.namespace,
-      addresses: pod.attachment.addresses,
-    })),
-  ]);
-}
 
 /** What a packet is asked about. */
 interface Question {
@@ -134,7 +102,7 @@ function textOf({ from, to, target, protocol, port, source }: Question): string 
 
 /** Holds what the proof says of every pair against what the kernel does with real packets; gives how many fared how. */
 async function compare(hosts: readonly KernelHost[]): Promise<ReadonlyMap<string, number>> {
-  const { groups, setting } = proofScene(collected(hosts), {});
+  const { groups, setting } = proofScene(collectedHosts(hosts), {});
   const findings = groups.flatMap((from) =>
     groups.flatMap((to) => (areJudged(from, to) ? [...askPeers(setting, from, to)] : [])),
   );
@@ -243,7 +211,7 @@ describe('the proof and the kernel agree on every pair', { skip: MISSING }, () =
     it(`of a cluster that keeps the rules, ${wiring}`, async (t) => {
       const { hosts } = await cluster(t, 'auto', [1, 2], wiring);
       assert.deepEqual([...(await compare(hosts)).keys()], ['holds']);
-      const { verdict, rules } = proveRules(collected(hosts));
+      const { verdict, rules } = proveRules(collectedHosts(hosts));
       assert.deepEqual([verdict, ...rules.map(({ checked }) => checked)], ['holds', 12, 16, 28]);
     });
 
@@ -255,6 +223,6 @@ describe('the proof and the kernel agree on every pair', { skip: MISSING }, () =
       plant(first);
       const counts = await compare(hosts);
       assert.ok(counts.has(fares) && counts.has('holds'), [...counts].join());
-      assert.equal(proveRules(collected(hosts)).verdict, 'violated');
+      assert.equal(proveRules(collectedHosts(hosts)).verdict, 'violated');
     });
 });

@@ -1,8 +1,9 @@
 import type { Address } from '../../address/address.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
+import { firstPacket } from './first-packet.ts';
 import { type Packet, reversed } from './packet.ts';
 import type { Site } from './site.ts';
-import { firstPacket, type Walk } from './walk.ts';
+import type { Walk } from './walk.ts';
 import type { WalkOutcome } from './walk-state.ts';
 
 /** What a packet meets on its way, and what its answer meets. */

@@ -1,6 +1,5 @@
-import { type Address, sameAddress } from '../../address/address.ts';
+import { sameAddress } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
-import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { Link } from '../../host/link.ts';
 import type { NextHop, Route } from '../../host/route.ts';
 import { deviceSysctl } from '../../host/sysctl-key.ts';
@@ -11,7 +10,7 @@ import type { DrawPort, Flight } from './flight.ts';
 import { fragmented, reassembled } from './fragments.ts';
 import type { Packet } from './packet.ts';
 import { passDevice } from './pass-device.ts';
-import { type ErrorKind, icmpError, refusalOf, sourceTowards } from './refusal.ts';
+import { type ErrorKind, icmpError, refusalOf } from './refusal.ts';
 import { lookUpRoute, type RouteAnswer } from './route-lookup.ts';
 import type { Site, SiteMap } from './site.ts';
 import { isStray, sourceProblem, speakerProblem } from './source-check.ts';
@@ -360,25 +359,3 @@ function tablesOf({ state }: Site, family: Family): readonly number[] {
     .sort((left, right) => left.priority - right.priority);
   return [...new Set(rules.flatMap(({ action }) => (action.kind === 'table' ? action.table : [])))];
 }
-
-/** A packet as a program in a namespace would begin to speak: its source as the kernel selects it, unless it is given. */
-export function firstPacket(
-  site: Site,
-  destination: Address,
-  given: Pick<Packet, 'protocol'> & Partial<Packet>,
-): Packet | undefined {
-  const source = given.source ?? sourceTowards(site, destination);
-  if (source === undefined) return undefined;
-  const isTcp = given.protocol === PROTOCOL_NUMBERS.tcp;
-  return {
-    destination,
-    length: 60,
-    hopLimit: 64,
-    dontFragment: true,
-    ...(isTcp && { tcpFlags: SYN }),
-    ...given,
-    source,
-  };
-}
-
-const SYN = 2;

@@ -2,10 +2,10 @@ import type { Address } from '../../address/address.ts';
 import type { Family } from '../../address/family.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import { type Bounds, holds } from '../model/bounds.ts';
+import { firstPacket } from '../model/first-packet.ts';
 import { hasPorts, type Packet } from '../model/packet.ts';
 import { ECHO_REQUEST } from '../model/round-trip.ts';
 import type { Site } from '../model/site.ts';
-import { firstPacket } from '../model/walk.ts';
 import type { Box, Point } from './box.ts';
 import type { PortEnd, Unasked } from './unasked.ts';
 
