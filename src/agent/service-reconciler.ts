@@ -139,6 +139,7 @@ export class ServiceReconciler {
       const results = await this.#carryOut(pieces, render);
       const rest = tables.finishAdoption();
       kernel.applySysctls(rest.closing);
+      await budget.nextTurn();
       return [...results, ...(await this.#applyTables(rest.tables))];
     }
     for (const piece of pieces) {

@@ -47,6 +47,13 @@ describe('ElementPacker', () => {
         assert.deepEqual([...elements], nodes);
         assert.equal(elements.length, nodes.length);
         assert.deepEqual([...elements.slice(1, 3)], nodes.slice(1, 3));
+        for (const [row, [address, , service]] of rows.entries()) {
+          const { family } = address;
+          const words = family === 4 ? 1 : 4;
+          assert.deepEqual(elements.addressAt(row, 0, family), address);
+          assert.deepEqual(elements.addressAt(row, words + 4, family), address);
+          assert.equal(elements.portAt(row, words + 1), service);
+        }
         const { value: valueLayout } = layout;
         assert.ok(valueLayout !== undefined);
         const bytes = nodes.flatMap(({ key, value }) => {

@@ -1,9 +1,9 @@
-import { isMapElement, isVerdict } from '../../netfilter/element-key.ts';
+import type { Family } from '../../address/family.ts';
 import type { PackedElements } from '../../netfilter/packed-elements.ts';
 import type { PoolEndpoint } from '../../plan/service/service-plan.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { ElementCollection } from './element-collection.ts';
-import { type FoundTable, numberIn } from './found-table.ts';
+import type { FoundTable } from './found-table.ts';
 import { MemberBlock } from './member-block.ts';
 import type { NumberPool } from './number-pool.ts';
 import type { PlacedPool } from './placed-pool.ts';
@@ -73,9 +73,9 @@ export class FoundPools {
     }
     const index = own.affinity === undefined ? this.#endpoints : this.#choices;
     const elements = this.#table.elements(own.affinity === undefined ? SERVICE_SETS.endpoints : SERVICE_SETS.choices);
-    const rows = elements === undefined ? [] : bySlot(elements, index.get(number) ?? []);
+    const rows = index.get(number) ?? [];
     // A damaged pool is made anew elsewhere, and what there is of it goes.
-    if (rows.length !== own.count) return;
+    if (elements === undefined || rows.length !== own.count || !sortBySlot(elements, rows)) return;
     if (own.affinity === undefined) {
       this.#reserved.set(mark, { number, block: undefined, rows });
       return;
@@ -119,16 +119,19 @@ export class FoundPools {
   }
 
   #place({ number, block, rows }: ReservedPool): PlacedPool | undefined {
+    const { family } = this.#table;
     if (block === undefined) {
-      const slots = rows.flatMap((row) => endpointIn(this.#table.elements(SERVICE_SETS.endpoints), row));
+      const endpoints = this.#table.elements(SERVICE_SETS.endpoints);
+      const slots = endpoints === undefined ? [] : rows.map((row) => endpointIn(endpoints, row, family));
       return slots.length === rows.length ? { number, slots, block, members: [] } : undefined;
     }
+    const found = this.#table.elements(SERVICE_SETS.members);
     const members = rows.map((row) =>
       numberOfMark(this.#table.elements(SERVICE_SETS.choices)?.words[3 * row + 2] ?? 0),
     );
     const slots = members.flatMap((member) => {
       const [row] = this.#members.get(member) ?? [];
-      return row === undefined ? [] : endpointIn(this.#table.elements(SERVICE_SETS.members), row);
+      return row === undefined || found === undefined ? [] : [endpointIn(found, row, family)];
     });
     const isWhole = slots.length === rows.length && new Set(members).size === members.length;
     if (!isWhole || !members.every((member) => block.reserveMember(member))) return undefined;
@@ -146,19 +149,16 @@ function* indexRows({ words, stride, length }: PackedElements, index: RowIndex):
   }
 }
 
-/** Rows by the slots in the second words of their keys; none where slots are missing. */
-function bySlot({ words, stride }: PackedElements, rows: readonly number[]): readonly number[] {
-  const slots: number[] = [];
-  for (const row of rows) slots[words[row * stride + 1] ?? 0] = row;
-  const present = Object.values(slots);
-  return present.length === slots.length && present.length === rows.length ? present : [];
+/** Sorts rows by the slots in the second words of their keys; false where slots are missing. */
+function sortBySlot({ words, stride }: PackedElements, rows: number[]): boolean {
+  const slotOf = (row: number) => words[row * stride + 1];
+  rows.sort((left, right) => (slotOf(left) ?? 0) - (slotOf(right) ?? 0));
+  return rows.every((row, slot) => slotOf(row) === slot);
 }
 
-function endpointIn(elements: PackedElements | undefined, row: number): readonly PoolEndpoint[] {
-  const element = elements?.at(row);
-  if (element === undefined || !isMapElement(element) || isVerdict(element.value)) return [];
-  const [address] = element.value;
-  return address?.kind === 'address'
-    ? [{ address: address.address, port: numberIn(element.value, 1), local: false }]
-    : [];
+/** The endpoint that is the value of a row: an address and a port, behind the key. */
+function endpointIn(elements: PackedElements, row: number, family: Family): PoolEndpoint {
+  const word = elements.layout.key.bytes / 4;
+  const address = elements.addressAt(row, word, family);
+  return { address, port: elements.portAt(row, elements.stride - 1), local: false };
 }

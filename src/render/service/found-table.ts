@@ -36,14 +36,14 @@ const FRONT_MAPS = {
 /** A table that a former agent has left, read as what it says of services. */
 export class FoundTable {
   readonly #found: FoundServices;
-  readonly #family: Family;
+  readonly family: Family;
   #isConsistent = true;
   /** The classes of pools with endpoints, by their numbers. */
   readonly classes: ReadonlyMap<number, EndpointClass>;
 
   constructor(found: FoundServices) {
     this.#found = found;
-    this.#family = found.frame.family === 'ip6' ? 6 : 4;
+    this.family = found.frame.family === 'ip6' ? 6 : 4;
     this.classes = new Map(
       mapElements(found.frame, SURROUNDING_SETS.classes).flatMap(({ key, value }) => {
         const parsed = isVerdict(value) && 'chain' in value ? parseClassName(value.chain) : undefined;
@@ -78,7 +78,7 @@ export class FoundTable {
         const protocol = protocolOf(numberIn(key, key.length - 2));
         if (protocol === undefined || !isMapElement(element) || isVerdict(element.value)) continue;
         const mark = numberIn(element.value, 0);
-        const front = { ...NO_FRONT, family: this.#family, protocol, port: numberIn(key, key.length - 1) };
+        const front = { ...NO_FRONT, family: this.family, protocol, port: numberIn(key, key.length - 1) };
         if (shared.kind !== 'address') yield { front: { ...front, ...shared }, mark };
         else if (address?.kind === 'address') {
           const name = shared.reach === 'everyone' ? literalsKey(key) : '';
@@ -98,7 +98,7 @@ export class FoundTable {
 
   /** Keys of all endpoints that fronts lead to by pools without affinity, some at a time; a row has a key and no value. */
   *endpointKeys(): Generator<void, PackedElements> {
-    const declared = plainSets(this.#family).get(SERVICE_SETS.endpoints);
+    const declared = plainSets(this.family).get(SERVICE_SETS.endpoints);
     if (declared === undefined) throw new RangeError('no map of endpoints');
     const packer = new ElementPacker({ ...declared, name: 'keys' });
     const seen = new Set<number>();
@@ -142,7 +142,7 @@ function mapElements({ maps }: Table, name: string): readonly MapElement[] {
   return maps.find((map) => map.name === name)?.elements ?? [];
 }
 
-export function numberIn(literals: SetElement['key'], index: number): number {
+function numberIn(literals: SetElement['key'], index: number): number {
   const literal = literals[index];
   return literal?.kind === 'number' ? literal.value >>> 0 : 0;
 }
