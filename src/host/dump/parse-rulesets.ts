@@ -1,6 +1,6 @@
 import type { Family } from '../../address/family.ts';
 import { isFlatnetError } from '../../error/flatnet-error.ts';
-import { directoryOf } from '../../netfilter/chain-directory.ts';
+import { ChainCollection, directoryOf } from '../../netfilter/chain-directory.ts';
 import type { IpSet } from '../../netfilter/ipset/node.ts';
 import { parseIpsetSave } from '../../netfilter/ipset/parse-ipset-save.ts';
 import { translateIptablesSave } from '../../netfilter/iptables/translate/translate-ruleset.ts';
@@ -112,22 +112,21 @@ function parseListing({ nftJson, nftText }: RulesetDumps, unknown: Unknown[]): R
 function betterKnown(json: Ruleset, text: Ruleset): Ruleset {
   const others = new Map(text.tables.map((table) => [keyOf(table), table]));
   const tables = json.tables.map((table): Table => {
-    const other = others.get(keyOf(table));
-    const chains = directoryOf(other?.chains ?? []).byName;
-    return {
-      ...table,
-      chains: table.chains.map((chain) => {
-        const other = chains.get(chain.name);
-        const rules = other?.rules ?? [];
-        const based = lacksDevices(chain) && other?.base !== undefined ? { ...chain, base: other.base } : chain;
-        if (rules.length !== chain.rules.length) return based;
-        return { ...based, rules: chain.rules.map((rule, index) => betterRule(rule, rules[index])) };
-      }),
-    };
+    const said = directoryOf(others.get(keyOf(table))?.chains ?? []).byName;
+    const chains = new ChainCollection();
+    for (const chain of table.chains) chains.add(betterChain(chain, said.get(chain.name)));
+    return { ...table, chains: chains.list() };
   });
   // taken one after the other, either may have a table that the other has not
   const known = new Set(json.tables.map(keyOf));
   return { tables: [...tables, ...text.tables.filter((table) => !known.has(keyOf(table)))] };
+}
+
+function betterChain(chain: Chain, other: Chain | undefined): Chain {
+  const rules = other?.rules ?? [];
+  const based = lacksDevices(chain) && other?.base !== undefined ? { ...chain, base: other.base } : chain;
+  if (rules.length !== chain.rules.length) return based;
+  return { ...based, rules: chain.rules.map((rule, index) => betterRule(rule, rules[index])) };
 }
 
 /** Some releases of nft leave the devices of a chain out of their JSON (1.0.6). */

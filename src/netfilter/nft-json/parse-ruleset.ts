@@ -1,4 +1,5 @@
 import { FlatnetError } from '../../error/flatnet-error.ts';
+import { ChainCollection } from '../chain-directory.ts';
 import { DATA_TYPES } from '../data-type.ts';
 import { isMap } from '../element-key.ts';
 import type { Chain, DataType, HookName, NamedMap, NamedSet, Ruleset, Table, TableFamily } from '../node.ts';
@@ -78,14 +79,15 @@ function finish(draft: TableDraft): Table {
   const byName = new Map<string, NamedSet | NamedMap>([...sets, ...maps].map((set) => [set.name, set]));
   const context = { family, findSet: (set: string) => byName.get(set) };
   const rules = Map.groupBy(draft.rules, (rule) => text(rule.chain));
-  const chains = draft.chains.map((chain): Chain => {
+  const chains = new ChainCollection();
+  for (const chain of draft.chains) {
     const own = rules.get(text(chain.name)) ?? [];
     const parsed = own.map(({ expr, comment }) =>
       parseRule(listOf(expr), comment === undefined ? undefined : text(comment), context),
     );
-    return { ...parseChain(chain), rules: parsed };
-  });
-  return { family, name, flags, sets, maps: maps.filter(isMap), chains };
+    chains.add({ ...parseChain(chain), rules: parsed });
+  }
+  return { family, name, flags, sets, maps: maps.filter(isMap), chains: chains.list() };
 }
 
 function parseChain({ name, type, hook, prio, policy, dev }: JsonObject): Omit<Chain, 'rules'> {

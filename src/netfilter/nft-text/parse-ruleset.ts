@@ -1,3 +1,4 @@
+import { ChainCollection } from '../chain-directory.ts';
 import { DATA_TYPES } from '../data-type.ts';
 import { isMap } from '../element-key.ts';
 import { NotModelled, oneOf } from '../nft-json/json-node.ts';
@@ -37,7 +38,7 @@ export function parseNftText(listing: string): Ruleset {
 function parseTable(reader: TokenReader, family: TableFamily, name: string): Table {
   const flags: Table['flags'][number][] = [];
   const sets = new Map<string, NamedSet | NamedMap>();
-  const chains: Chain[] = [];
+  const chains = new ChainCollection();
   const context = { family, findSet: (set: string) => sets.get(set) };
   reader.expect('{');
   // rules may name sets and maps that stand behind them
@@ -61,11 +62,18 @@ function parseTable(reader: TokenReader, family: TableFamily, name: string): Tab
     reader.rewind(position);
     const rules = [];
     for (reader.skipLineEnds(); !reader.at('}'); reader.skipLineEnds()) rules.push(parseRule(reader, context));
-    chains.push({ ...chain, rules });
+    chains.add({ ...chain, rules });
   }
   reader.rewind(end);
   const all = [...sets.values()];
-  return { family, name, flags, sets: all.filter((set) => !isMap(set)), maps: all.filter(isMap), chains };
+  return {
+    family,
+    name,
+    flags,
+    sets: all.filter((set) => !isMap(set)),
+    maps: all.filter(isMap),
+    chains: chains.list(),
+  };
 }
 
 function skipRules(reader: TokenReader): void {

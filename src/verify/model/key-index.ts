@@ -22,8 +22,9 @@ export class KeyIndex<Key, Item> {
     const known = this.#picked.get(key);
     if (known !== undefined) return known;
     if (this.#places === undefined && this.#picked.size < KEYS_WITHOUT_INDEX) {
+      const keyOf = this.#keyOf;
       const picked = this.#items.filter((item) => {
-        const own = this.#keyOf(item);
+        const own = keyOf(item);
         return own === key || own === undefined;
       });
       this.#picked.set(key, picked);
@@ -47,11 +48,11 @@ interface Places<Key> {
 function placesOf<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key | undefined): Places<Key> {
   const byKey = new Map<Key, number | number[]>();
   const everywhere: number[] = [];
-  for (const [place, item] of items.entries()) {
+  items.forEach((item, place) => {
     const key = keyOf(item);
     const known = key === undefined ? everywhere : byKey.get(key);
     if (typeof known === 'object') known.push(place);
     else if (key !== undefined) byKey.set(key, known === undefined ? place : [known, place]);
-  }
+  });
   return { byKey, everywhere };
 }

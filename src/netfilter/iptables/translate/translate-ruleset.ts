@@ -1,5 +1,5 @@
 import type { Family } from '../../../address/family.ts';
-import { isRegistered, listChains, type RegisteredChain } from '../../chain-directory.ts';
+import { ChainCollection } from '../../chain-directory.ts';
 import { type TranslatedSet, translateList, translateSet } from '../../ipset/named-set.ts';
 import type { IpSet } from '../../ipset/node.ts';
 import type { BaseChain, Chain, HookName, Rule, Table } from '../../node.ts';
@@ -76,8 +76,7 @@ class TableDraft {
   readonly #name: string;
   readonly #options: TranslationOptions;
   readonly #used = new Set<TranslatedSet>();
-  readonly #chains = new Map<string, Chain & { readonly rules: Rule[] }>();
-  readonly #registered = new Map<string, RegisteredChain>();
+  readonly #chains = new ChainCollection<Chain & { readonly rules: Rule[] }>();
   readonly #context: TableContext;
   #open: (Chain & { readonly rules: Rule[] }) | undefined;
 
@@ -97,9 +96,7 @@ class TableDraft {
 
   addChain(name: string, policy: string | undefined): void {
     const base = policy === undefined ? undefined : baseOf(name, policy, this.#name);
-    const chain = { name, ...(base !== undefined && { base }), rules: [] };
-    this.#chains.set(name, chain);
-    if (isRegistered(chain)) this.#registered.set(name, chain);
+    this.#chains.add({ name, ...(base !== undefined && { base }), rules: [] });
   }
 
   addRule(name: string, rule: IptablesRule, line: string): void {
@@ -116,7 +113,7 @@ class TableDraft {
       flags: [],
       sets: Array.from(this.#used, ({ set }) => set),
       maps: [],
-      chains: listChains({ byName: this.#chains, registered: [...this.#registered.values()] }),
+      chains: this.#chains.list(),
     };
   }
 }
