@@ -4,8 +4,8 @@ import { httpModule } from '../kube/node-http.ts';
 import { connectFromHost } from './host-connection.ts';
 import { HOST_PATHS, type LabHost } from './lab-host.ts';
 
-/** Milliseconds that an agent may take to answer. */
-const PATIENCE = 2_000;
+/** Milliseconds that an agent may take to answer, on a machine that is busy with all of a lab. */
+const PATIENCE = 10_000;
 
 /** What a host's agent says of itself on `/readyz`. @throws FlatnetError `unavailable` where it doesn't answer */
 export async function readAgentConditions(host: LabHost, signal: AbortSignal): Promise<readonly Condition[]> {

@@ -46,7 +46,13 @@ it('an agent', async (t) => {
     );
   await until('the paths to both peers are there', hasAllPaths);
   on(FOREIGN);
-  const [before, foreign] = [on(OURS), on(FOREIGN_STATE)];
+  let before = on(OURS);
+  await until('it is at rest', () => {
+    const last = before;
+    before = on(OURS);
+    return before === last;
+  });
+  const foreign = on(FOREIGN_STATE);
 
   for (const [what, breakage] of BREAKAGES)
     await t.test(`brings back ${what} at once`, async () => {

@@ -14,10 +14,10 @@ describe('the hosts of a lab', () => {
       ...['[fd00:192:168:1::11]', '[fd00:192:168:1::12]', '[2001:db8:113::10]'],
     ];
     for (const target of targets) {
-      const { status, stderr } = lab.exec('node/node-3', 'curl', '-sS', '--max-time', '5', `http://${target}:9`);
+      const { status, stderr } = lab.exec('node/node-3', 'curl', '-sS', '--max-time', '60', `http://${target}:9`);
       assert.equal(status, REFUSED, `${target}: ${stderr}`);
     }
-    const api = lab.exec('node/node-3', 'curl', '-sSk', '--max-time', '5', 'https://192.168.0.1:6443/version');
+    const api = lab.exec('node/node-3', 'curl', '-sSk', '--max-time', '60', 'https://192.168.0.1:6443/version');
     assert.match(api.stdout, /gitVersion/);
   });
 

@@ -21,6 +21,7 @@ const WEB = application('web', 1, { type: 'LoadBalancer', externalIPs: [...EXTER
 it('the ways into a service of a lab', async (t) => {
   const lab = new ServiceLab(await ClusterLab.start(t, {}, [POD_ON_EACH_HOST, ...WEB]));
   const { cluster } = lab;
+  await cluster.untilVerified();
   const web = lab.podOf('web');
   const isNeighbour = ({ node }: { readonly node: string }) => node !== web.node;
   const other = cluster.now().pods.find((pod) => pod.name.startsWith('app-') && isNeighbour(pod)) ?? assert.fail();
