@@ -39,6 +39,7 @@ export class ChainCollection<Own extends Chain = Chain> {
   add(chain: Own): void {
     this.#byName.set(chain.name, chain);
     if (isRegistered(chain)) this.#registered.set(chain.name, chain);
+    else this.#registered.delete(chain.name);
   }
 
   get(name: string): Own | undefined {
