@@ -22,5 +22,5 @@ test('pieces settle where they take neither long nor little', () => {
 test('pieces shrink where they take long, and stay worth a transaction', () => {
   const size = new PieceSize();
   assert.equal(sizesAt(0.001, size).at(-1), 4000);
-  assert.deepEqual(sizesAt(0.1, size), [4000, 2000, 1000, 500, 250, 125, 125, 125]);
+  assert.deepEqual(sizesAt(0.1, size), [4000, 2000, 1000, 500, 250, 250, 250, 250]);
 });
