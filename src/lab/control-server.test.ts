@@ -117,6 +117,15 @@ describe('the control socket', () => {
     await assert.rejects(client.request('nonesuch'), (caught) => isFlatnetError(caught, 'not-found'));
   });
 
+  it('answers with an error what it has no words for, and goes on', async (t) => {
+    const circle: { self?: object } = {};
+    circle.self = circle;
+    const socket = await serve(t, { circle: async () => circle, line: async () => 'straight' });
+    using client = await ControlClient.connect('test', socket);
+    await assert.rejects(client.request('circle'), /circular/);
+    assert.equal(await client.request('line'), 'straight');
+  });
+
   it('ends a connection that speaks something else', async (t) => {
     const socket = net.connect(await serve(t, {}));
     const lines: string[] = [];

@@ -2,13 +2,7 @@ import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import net from 'node:net';
 import { FlatnetError } from '../error/flatnet-error.ts';
-import {
-  CONTROL_VERSION,
-  encodeError,
-  formatMessage,
-  parseClientMessage,
-  type ServerMessage,
-} from './control-message.ts';
+import { CONTROL_VERSION, encodeError, formatMessage, parseClientMessage } from './control-message.ts';
 import { readLines } from './line-reader.ts';
 
 /** One request under way. */
@@ -31,6 +25,9 @@ export interface ControlServerOptions {
   readonly path: string;
   readonly methods: ReadonlyMap<string, ControlMethod>;
 }
+
+/** Resolves when the client can take more. */
+type Send = (message: string) => Promise<void>;
 
 interface Underway {
   readonly controller: AbortController;
@@ -68,15 +65,15 @@ export class ControlServer {
   #serve(socket: net.Socket): void {
     this.#sockets.add(socket);
     const underway = new Map<number, Underway>();
-    const send = async (message: ServerMessage): Promise<void> => {
-      if (!socket.destroyed && !socket.write(formatMessage(message))) await drained(socket);
+    const send = async (message: string): Promise<void> => {
+      if (!socket.destroyed && !socket.write(message)) await drained(socket);
     };
     socket.on('error', () => undefined); // its close says all
     socket.once('close', () => {
       this.#sockets.delete(socket);
       for (const { controller } of underway.values()) controller.abort();
     });
-    void send({ flatnet: 'lab-control', version: CONTROL_VERSION, lab: this.#options.lab });
+    void send(formatMessage({ flatnet: 'lab-control', version: CONTROL_VERSION, lab: this.#options.lab }));
     readLines(socket, (line) => {
       try {
         this.#receive(line, underway, send);
@@ -87,7 +84,7 @@ export class ControlServer {
     });
   }
 
-  #receive(line: string, underway: Map<number, Underway>, send: (message: ServerMessage) => Promise<void>): void {
+  #receive(line: string, underway: Map<number, Underway>, send: Send): void {
     const message = parseClientMessage(line);
     const present = underway.get(message.id);
     if ('cancel' in message) present?.controller.abort();
@@ -105,26 +102,27 @@ export class ControlServer {
     }
   }
 
+  /** What a request is answered with, as it is written. */
   async #answer(
     { id, method, params }: { readonly id: number; readonly method: string; readonly params?: unknown },
     call: Underway,
-    send: (message: ServerMessage) => Promise<void>,
-  ): Promise<ServerMessage> {
+    send: Send,
+  ): Promise<string> {
     try {
       const answer = this.#options.methods.get(method);
       if (answer === undefined) throw unknownMethod(method, [...this.#options.methods.keys()]);
       const result = await answer({
         params,
         signal: call.controller.signal,
-        emit: (event) => send({ id, event }),
+        emit: (event) => send(formatMessage({ id, event })),
         onInput: (listener) => {
           call.listener = listener;
           for (const input of call.pending.splice(0)) listener(input);
         },
       });
-      return { id, result: result ?? null };
+      return formatMessage({ id, result: result ?? null });
     } catch (error) {
-      return { id, error: encodeError(error) };
+      return formatMessage({ id, error: encodeError(error) });
     }
   }
 }

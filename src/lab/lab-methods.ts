@@ -58,7 +58,12 @@ export function labMethods(lab: RunningLab, end: () => void): Map<string, Contro
       },
     ],
     ['collect', ({ signal, emit }) => lab.collect(emit, signal)],
-    ['down', async () => setImmediate(end)],
+    [
+      'down',
+      async () => {
+        setImmediate(end);
+      },
+    ],
   ]);
 }
 
