@@ -1,13 +1,15 @@
 /**
  * Plans every node of a large cluster as a HostState, one after another, each with thirty pods, and looks one route up in
- * it; prints the peak of this process's memory and what it took, as JSON.
+ * it; prints the peak of this process's memory, which it uses as an agent does, and what it took, as JSON.
  *
  *     node bench/plan-cluster.ts NODES
  */
 import { addToAddress } from '../src/address/address.ts';
+import { limitYoungSpace } from '../src/agent/agent-memory.ts';
 import { plannedFleet } from '../src/verify/proof/fleet/planned-fleet.ts';
 import { readProcess } from './process-usage.ts';
 
+limitYoungSpace();
 const count = Number(process.argv[2]);
 const start = performance.now();
 const fleet = plannedFleet({ hosts: count, pods: 30, families: [4], backend: 'auto' });
