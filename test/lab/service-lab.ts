@@ -80,13 +80,17 @@ export class ServiceLab {
    * @param patience seconds until one who doesn't even accept is taken for silent
    */
   ask(where: string, address: string, port = 80, patience = 10): Answer | number {
-    const url = `http://${urlHost(address)}:${port}/`;
-    const limits = ['--connect-timeout', `${patience}`, '--max-time', '60'];
-    const options = ['-sS', ...limits, '-H', 'accept: application/json', url];
-    const { status, stdout } = this.cluster.lab.exec(where, 'curl', ...options);
+    const { status, stdout } = this.page(where, address, port, patience);
     if (status !== 0) return status ?? -1;
     const { pod, node, client } = JSON.parse(stdout);
     return { pod, node, client: client.address };
+  }
+
+  /** What curl prints of whoever is there, and its exit code. */
+  page(where: string, address: string, port = 80, patience = 10) {
+    const url = `http://${urlHost(address)}:${port}/`;
+    const limits = ['--connect-timeout', `${patience}`, '--max-time', '60'];
+    return this.cluster.lab.exec(where, 'curl', '-sS', ...limits, '-H', 'accept: application/json', url);
   }
 
   /** Asks over HTTP until there is an answer: agents follow what is new one by one, each in its time. */
@@ -151,7 +155,6 @@ export class ServiceLab {
   }
 }
 
-/** An address as URLs have it. */
-export function urlHost(address: string): string {
+function urlHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }

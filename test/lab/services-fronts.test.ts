@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { SERVICES } from '../../src/kube/resource.ts';
 import { ClusterLab, POD_ON_EACH_HOST } from './cluster-lab.ts';
 import { until } from './lab-fixture.ts';
-import { application, ServiceLab, urlHost } from './service-lab.ts';
+import { application, ServiceLab } from './service-lab.ts';
 
 /** curl's exit code for who was silent until its time was up. */
 const TIMED_OUT = 28;
@@ -27,17 +27,13 @@ it('the ways into a service of a lab', async (t) => {
   const other = cluster.now().pods.find((pod) => pod.name.startsWith('app-') && isNeighbour(pod)) ?? assert.fail();
   const client = `default/${other.name}`;
 
-  const page = (where: string, at: string): string => {
-    const options = ['-s', '--connect-timeout', '10', '--max-time', '60', '-H', 'accept: application/json'];
-    return cluster.lab.exec(where, 'curl', ...options, `http://${urlHost(at)}/`).stdout;
-  };
   /** Whom the pod sees when it is asked; `undefined` where somebody else answers, or nobody. */
   const seenFrom = (where: string, at: string): string | undefined => {
-    const text = page(where, at);
+    const text = lab.page(where, at).stdout;
     const { pod, client: seen } = text.startsWith('{') ? JSON.parse(text) : {};
     return pod === web.name ? seen.address : undefined;
   };
-  const answersItself = (at: string) => page(client, at).startsWith(`This is ${at}, outside`);
+  const answersItself = (at: string) => lab.page(client, at).stdout.startsWith(`This is ${at}, outside`);
   const balanceBy = async (ipMode: 'VIP' | 'Proxy') => {
     const loadBalancer = { ingress: BALANCER.map((ip) => ({ ip, ipMode })) };
     const service = await cluster.client.get(SERVICES, { namespace: 'default', name: 'web' });

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { FlatnetError } from '../../error/flatnet-error.ts';
+import { finished } from '../finished-steps.ts';
 import { checkCall, loadLibc } from '../libc.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { systemError } from '../system-error.ts';
@@ -176,11 +177,7 @@ export class NetlinkSocket implements Disposable {
    * @throws FlatnetError `unavailable` where the table kept changing; what the kernel says; what `decode` throws
    */
   dump<Row>(builder: MessageBuilder, decode: (message: NetlinkMessage) => Row | undefined): Row[] {
-    const steps = this.dumpSteps(builder, decode);
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
+    return finished(this.dumpSteps(builder, decode));
   }
 
   /** As `dump`, some of it at a time; the socket is of no other use before its end. What begins anew goes through at once. */

@@ -13,7 +13,7 @@ import { wholeListing } from './whole-listing.ts';
 const NFGENMSG_LENGTH = 4;
 /** Bytes of receive buffer that an answer of one element takes: the kernel makes a page of it, and its own overhead. */
 const ANSWER_BYTES = 9000;
-/** Elements that a turn of the event loop asks for, or compares, at most: a millisecond or two. */
+/** Elements that a turn of the event loop asks for at most: a millisecond or two. */
 const MOST_KEYS = 500;
 
 /** All elements of a set of single values, some at a time; the kernel walks the set anew for every seven hundred of them. */
@@ -30,22 +30,14 @@ export function* dumpPacked(
       readRows(message, packer);
       return packer.elements;
     });
-    const elements = joinElements(set, parts);
-    return { elements, comesTwice: yield* comesTwice(elements) };
+    return joinElements(set, parts);
   };
-  const { elements } = yield* wholeListing(set, list, (listing) => listing.comesTwice);
-  return elements;
+  return yield* wholeListing(set, list, keysOf);
 }
 
-/** Whether an element does, some looked at at a time. */
-function* comesTwice({ layout, words, stride, length }: PackedElements): Generator<void, boolean> {
+function* keysOf({ layout, words, stride, length }: PackedElements): Generator<string> {
   const size = layout.key.bytes / 4;
-  const keys = new Set<string>();
-  for (let row = 0; row < length; row++) {
-    if (row % MOST_KEYS === MOST_KEYS - 1) yield;
-    keys.add(words.subarray(row * stride, row * stride + size).join());
-  }
-  return keys.size < length;
+  for (let row = 0; row < length; row++) yield words.subarray(row * stride, row * stride + size).join();
 }
 
 /**

@@ -3,6 +3,7 @@ import { isMap, isMapElement } from '../../netfilter/element-key.ts';
 import type { BaseChain, Chain, NamedMap, NamedSet, Rule, Table, TableFamily } from '../../netfilter/node.ts';
 import { layoutOf } from '../../netfilter/set-layout.ts';
 import type { TableName } from '../../netfilter/table-change.ts';
+import { finished } from '../finished-steps.ts';
 import { AttributeReader } from '../netlink/attribute-reader.ts';
 import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../netlink/message.ts';
 import { MessageBuilder } from '../netlink/message-builder.ts';
@@ -130,17 +131,15 @@ function withElements(
     [NFTA_ELEMENT_LIST.table, name],
     [NFTA_ELEMENT_LIST.set, set.name],
   ]);
-  const list = () => socket.dumpSteps(request, (message) => decodeElements(message, layout));
-  const steps = wholeListing(set, list, (parts) => comesTwice(parts.flat()));
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  const elements = elementNodes(set, step.value.flat());
+  const list = function* () {
+    return (yield* socket.dumpSteps(request, (message) => decodeElements(message, layout))).flat();
+  };
+  const elements = elementNodes(set, finished(wholeListing(set, list, keysOf)));
   return isMap(set) ? { ...set, elements: elements.filter(isMapElement) } : { ...set, elements };
 }
 
-function comesTwice(elements: readonly KernelElement[]): boolean {
-  const keys = new Set(elements.map(({ bytes }) => Buffer.from(bytes).toString('latin1')));
-  return keys.size < elements.length;
+function keysOf(elements: readonly KernelElement[]): readonly string[] {
+  return elements.map(({ bytes }) => Buffer.from(bytes).toString('latin1'));
 }
 
 /** The rules of a chain as the kernel has them, in their order. */
@@ -159,11 +158,7 @@ export function readRules(socket: NetlinkSocket, { family, name }: TableName, ch
  * @param leavingOut names of sets and maps whose elements aren't read
  */
 export function readTable(socket: NetlinkSocket, name: TableName, leavingOut?: ReadonlySet<string>): Table | undefined {
-  const steps = readTableSteps(socket, name, leavingOut);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
+  return finished(readTableSteps(socket, name, leavingOut));
 }
 
 /** The same, a set, the rules or the chains at a time. */

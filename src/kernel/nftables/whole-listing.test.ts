@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isFlatnetError } from '../../error/flatnet-error.ts';
 import type { NamedSet } from '../../netfilter/node.ts';
+import { finished } from '../finished-steps.ts';
 import { wholeListing } from './whole-listing.ts';
 
 const SET: NamedSet = { name: 'some', key: ['ipv4_addr'], flags: [], elements: [] };
@@ -14,10 +15,7 @@ function listed(set: NamedSet, ...listings: readonly (readonly string[])[]) {
     for (const _ of listing) yield;
     return listing;
   };
-  const steps = wholeListing(set, list, (listing) => new Set(listing).size < listing.length);
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  return { listing: step.value, count };
+  return { listing: finished(wholeListing(set, list, (listing) => listing)), count };
 }
 
 describe('the listing of a set', () => {
