@@ -44,7 +44,7 @@ const LINKAGE_ARGUMENTS: Readonly<Record<Linkage, readonly string[]>> = {
     // What these would want at run time is the C library's: relocation, a thread's secret number, checked twins of functions.
     ...['-fno-pie', '-no-pie', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-fno-asynchronous-unwind-tables'],
     // One segment for code and constants and one for data: each is a mapping and a page fault at least.
-    ...['-Wl,-z,noseparate-code', '-Wl,-z,noexecstack', '-Wl,--build-id=none'],
+    ...['-Wl,-z,noseparate-code', '-Wl,-z,norelro', '-Wl,-z,noexecstack', '-Wl,--build-id=none'],
     ...[PROGRAM, FREESTANDING],
   ],
   static: ['-static', PROGRAM],

@@ -12,7 +12,7 @@
  *     socket=/run/flatnet/cni.sock
  *     wait=10
  *
- * where wait is how many seconds an agent that is away (being upgraded, say) is waited for: digits, and perhaps a fraction.
+ * where wait is how many seconds an agent that is away (being upgraded, say) is waited for: digits, maybe a fraction.
  */
 #define _DEFAULT_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@ extern char **environ;
 static struct {
   struct sockaddr_un socket;
   double wait;
-} settings;
+} settings = {.socket = {.sun_family = AF_UNIX, .sun_path = "/run/flatnet/cni.sock"}, .wait = 10};
 
 /* Bytes that grow. */
 struct buffer {
@@ -46,7 +46,7 @@ struct buffer {
   size_t length, capacity;
 };
 
-/* Where the one long buffer begins: the settings, the request and the reply, one after another. Few requests outgrow it. */
+/* Holds the settings, the request and the reply, one after another, as long as they fit. */
 static char memory[65536];
 
 static int fail(int code, const char *message);
@@ -150,9 +150,6 @@ static void read_setting(const char *line) {
 
 /* Reads the settings beside the executable, which is what this program was started as where /proc doesn't say more. */
 static void read_settings(const char *started_as) {
-  settings.socket.sun_family = AF_UNIX;
-  read_setting("socket=/run/flatnet/cni.sock");
-  read_setting("wait=10");
   char file[LONGEST_PATH + sizeof ".conf"];
   ssize_t length = readlink("/proc/self/exe", file, LONGEST_PATH);
   if (length < 0) {

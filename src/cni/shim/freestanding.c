@@ -29,7 +29,8 @@ static long enter_kernel(long number, long first, long second, long third, long 
 }
 
 /* The kernel starts a program with a stack that holds its arguments, and with no address to return to. */
-__asm__(".globl _start\n"
+__asm__(".text\n"
+        ".globl _start\n"
         "_start:\n"
         "  xor %ebp, %ebp\n"
         "  mov %rsp, %rdi\n"
@@ -38,12 +39,14 @@ __asm__(".globl _start\n"
 #elif defined __aarch64__ && !defined __ILP32__
 static long enter_kernel(long number, long first, long second, long third, long fourth, long fifth, long sixth) {
   register long x8 __asm__("x8") = number, x0 __asm__("x0") = first, x1 __asm__("x1") = second;
-  register long x2 __asm__("x2") = third, x3 __asm__("x3") = fourth, x4 __asm__("x4") = fifth, x5 __asm__("x5") = sixth;
+  register long x2 __asm__("x2") = third, x3 __asm__("x3") = fourth;
+  register long x4 __asm__("x4") = fifth, x5 __asm__("x5") = sixth;
   __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
   return x0;
 }
 
-__asm__(".globl _start\n"
+__asm__(".text\n"
+        ".globl _start\n"
         "_start:\n"
         "  mov x29, #0\n"
         "  mov x30, #0\n"
@@ -71,7 +74,7 @@ static long checked(long result) {
 int main(int count, char **arguments);
 char **environ;
 
-/* The stack begins with the number of arguments, the arguments, NULL, and the environment (System V ABI, "Process stack"). */
+/* On the stack are the number of arguments, the arguments, NULL, and the environment (System V ABI, "Process stack"). */
 __attribute__((noreturn, used)) void start_main(long *stack) {
   int count = (int)stack[0];
   char **arguments = (char **)(stack + 1);
@@ -112,7 +115,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
 
 /* Takes SIG_IGN and SIG_DFL: a handler would need a way back from it. Doesn't tell what held before. */
 void (*signal(int number, void (*handler)(int)))(int) {
-  /* `struct sigaction` of linux/signal.h begins with the handler; no flags, and no signal held back: a mask of 8 bytes. */
+  /* `struct sigaction` of linux/signal.h begins with the handler; the rest is no flags and an empty mask of 8 bytes. */
   const long action[4] = {(long)handler};
   return checked(enter_kernel(SYS_rt_sigaction, number, (long)action, 0, 8, 0, 0)) < 0 ? SIG_ERR : SIG_DFL;
 }
