@@ -5,6 +5,7 @@ import type { LinkReaper } from './link-reaper.ts';
 import { NamespaceApplier } from './namespace-applier.ts';
 import { NetlinkSocket } from './netlink/netlink-socket.ts';
 import { NetworkNamespace } from './network-namespace.ts';
+import type { DecodedLink } from './rtnetlink/link.ts';
 
 /** What became of one change. */
 export interface ChangeResult {
@@ -36,11 +37,16 @@ export async function applyChanges(
   context: ChangeContext,
 ): Promise<readonly ChangeResult[]> {
   const results: ChangeResult[] = [];
+  const ends = new Map<string, Map<string, DecodedLink>>();
+  const onOtherEnd = (namespace: string, end: DecodedLink) => {
+    const made = ends.get(namespace) ?? new Map<string, DecodedLink>();
+    ends.set(namespace, made.set(end.link.name, end));
+  };
   for (const { namespace, changes: steps } of changes) {
     const errors =
       namespace === undefined
-        ? await new NamespaceApplier(context).apply(steps)
-        : await applyInPod(namespace, steps, context);
+        ? await new NamespaceApplier({ ...context, onOtherEnd }).apply(steps)
+        : await applyInPod(namespace, steps, ends.get(namespace), context);
     for (const [index, change] of steps.entries()) {
       const error = errors.get(index);
       results.push({ change, ...(namespace !== undefined && { namespace }), ...(error !== undefined && { error }) });
@@ -53,12 +59,15 @@ export async function applyChanges(
 async function applyInPod(
   path: string,
   steps: readonly Change[],
+  made: ReadonlyMap<string, DecodedLink> | undefined,
   context: ChangeContext,
 ): Promise<ReadonlyMap<number, FlatnetError>> {
   try {
     using namespace = NetworkNamespace.open(path);
     using socket = NetlinkSocket.open('route', { namespace });
-    return await new NamespaceApplier({ socket, namespace, applyTables: context.applyTables }).apply(steps);
+    const { applyTables } = context;
+    const applier = new NamespaceApplier({ socket, namespace, applyTables, ...(made !== undefined && { made }) });
+    return await applier.apply(steps);
   } catch (error) {
     if (!isFlatnetError(error)) throw error;
     const isDone = ({ kind }: Change) => error.code === 'not-found' && kind.startsWith('remove-');

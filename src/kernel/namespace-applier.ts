@@ -6,12 +6,19 @@ import { OWNED, type OwnedLink } from '../host/owned-state.ts';
 import type { Route } from '../host/route.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import { ChangeBatch } from './change-batch.ts';
-import { LINK_GROUPS, type LinkReaper } from './link-reaper.ts';
+import { makeLink, otherEnd } from './link-maker.ts';
+import type { LinkReaper } from './link-reaper.ts';
 import { MessageBuilder } from './netlink/message-builder.ts';
 import { NetlinkSocket } from './netlink/netlink-socket.ts';
-import { NetworkNamespace } from './network-namespace.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 import { devicesOf, encodeChange, isRemoval, type MessageChange } from './rtnetlink/change-encoder.ts';
-import { encodeBridgePort, encodeLinkRemoval, encodeLinkSettings, encodeNewLink } from './rtnetlink/link-settings.ts';
+import type { DecodedLink } from './rtnetlink/link.ts';
+import {
+  encodeBridgePort,
+  encodeLinkRemoval,
+  encodeLinkSettings,
+  type LinkSettings,
+} from './rtnetlink/link-settings.ts';
 import { LinkLookup, noSuchLink, readLink } from './rtnetlink/link-table.ts';
 import { encodeRoute } from './rtnetlink/route.ts';
 import { readRoutes } from './rtnetlink/table-reader.ts';
@@ -22,6 +29,10 @@ export interface NamespaceApplierContext {
   readonly namespace?: NetworkNamespace;
   /** Absent in a pod's namespace, where links come and go with the host's ends. */
   readonly reaper?: LinkReaper;
+  /** Links that have just been made here with their other ends, by name: the kernel needn't be asked for them. */
+  readonly made?: ReadonlyMap<string, DecodedLink>;
+  /** Told of an end that was made in the namespace of a path. */
+  readonly onOtherEnd?: (namespace: string, end: DecodedLink) => void;
   readonly applyTables: (changes: readonly TableChange[], namespace?: NetworkNamespace) => void | Promise<void>;
 }
 
@@ -33,8 +44,8 @@ export class NamespaceApplier {
   readonly #errors = new Map<number, FlatnetError>();
   /** Links that could not be made. */
   readonly #missing = new Map<string, FlatnetError>();
-  /** Links made that are to be up, and the change that says so: they come up after their sysctls are set. */
-  #rising: { readonly name: string; readonly change: number }[] = [];
+  /** Links made, and the change that each is of. */
+  #unfinished: { readonly link: OwnedLink; readonly change: number }[] = [];
   /** Routes in whose place there was one already. */
   #occupied: { readonly route: Route; readonly change: number }[] = [];
 
@@ -60,7 +71,7 @@ export class NamespaceApplier {
 
   /** Whatever takes the place of something is there before that something goes. */
   #finishPuts(): void {
-    this.#raiseLinks();
+    this.#finishLinks();
     this.#batch.flush();
     this.#replaceRoutes();
   }
@@ -82,7 +93,7 @@ export class NamespaceApplier {
         return undefined;
       }
       case 'update-link':
-        this.#raiseLinks();
+        this.#finishLinks();
         this.#updateLink(change.link, index);
         return undefined;
       case 'remove-link':
@@ -94,7 +105,7 @@ export class NamespaceApplier {
         return applied instanceof Promise ? applied : undefined;
       }
       default:
-        this.#raiseLinks();
+        this.#finishLinks();
         if (isRemoval(change)) this.#finishPuts();
         this.#addMessage(change, index);
         return undefined;
@@ -134,92 +145,83 @@ export class NamespaceApplier {
     });
   }
 
-  /** Makes a link, marked as unfinished until it bears its alias, so that a crash in between leaves nothing unmarked. */
   async #addLink(link: OwnedLink, index: number): Promise<void> {
     this.#batch.flush();
+    this.#names.forget(link.name);
     try {
       if (this.#context.reaper?.isRetired(link.name) === true) await this.#context.reaper.idle();
-      this.#makeLink(link);
+      this.#learn(link, makeLink(this.#context.socket, link, this.#names));
     } catch (error) {
       if (isFlatnetError(error)) this.#missing.set(link.name, error);
       throw error;
     }
-    this.#names.forget(link.name);
-    this.#finishLink(link, index);
-    if (link.up) this.#rising.push({ name: link.name, change: index });
+    this.#unfinished.push({ link, change: index });
   }
 
-  #makeLink(link: OwnedLink): void {
-    using peerNamespace = link.kind.kind === 'veth' ? NetworkNamespace.open(link.kind.peer.namespace) : undefined;
-    const { socket } = this.#context;
-    const builder = new MessageBuilder(512);
-    encodeNewLink(builder, link, {
-      names: this.#names,
-      group: LINK_GROUPS.unfinished,
-      ...(peerNamespace !== undefined && { peerNamespace: peerNamespace.fd }),
-    });
-    const [failure] = socket.exchange(builder);
-    if (failure === undefined) return;
-    const present = failure.error.errno === constants.errno.EEXIST ? readLink(socket, link.name)?.link : undefined;
-    if (present?.group !== LINK_GROUPS.unfinished) throw describeConflict(link, failure.error);
-    // A process was killed while it made this very link.
-    encodeLinkRemoval(builder.reset(), { index: present.index });
-    socket.request(builder);
-    encodeNewLink(builder.reset(), link, {
-      names: this.#names,
-      group: LINK_GROUPS.unfinished,
-      ...(peerNamespace !== undefined && { peerNamespace: peerNamespace.fd }),
-    });
-    socket.request(builder);
+  #learn(link: OwnedLink, made: DecodedLink | undefined): void {
+    if (made === undefined) return;
+    this.#names.learn(link.name, made.link.index);
+    const end = otherEnd(link, made);
+    if (end !== undefined && link.kind.kind === 'veth') this.#context.onOtherEnd?.(link.kind.peer.namespace, end);
   }
 
-  /** Sets what the kernel doesn't take at creation; with the alias the mark of the unfinished goes. */
-  #finishLink({ name, alias, port, master, kind }: OwnedLink, change: number): void {
-    this.#batch.add(
-      (builder) => {
-        const index = this.#names.indexOf(name);
-        encodeLinkSettings(builder, index, {
-          ...(alias !== undefined && { alias }),
-          group: 0,
-          ...(kind.kind === 'vxlan' && { addressGeneration: kind.addressGeneration }),
-        });
-        if (port !== undefined && master !== undefined) encodeBridgePort(builder, index, port);
-      },
-      (error) => this.#fail(change, error),
-    );
+  /**
+   * Sets what the kernel doesn't take when it makes a link, and brings up those that are to be up, after their sysctls were
+   * set. With the alias the mark of the unfinished goes.
+   */
+  #finishLinks(): void {
+    const unfinished = this.#unfinished;
+    this.#unfinished = [];
+    for (const { link, change } of unfinished)
+      this.#batch.add(
+        (builder) => {
+          const { alias, kind, up } = link;
+          const settings = {
+            ...(alias !== undefined && { alias }),
+            group: 0,
+            ...(kind.kind === 'vxlan' && { addressGeneration: kind.addressGeneration }),
+          };
+          this.#encodeSettings(builder, this.#names.indexOf(link.name), settings, link, up);
+        },
+        (error) => this.#fail(change, error),
+      );
+  }
+
+  /** In as few messages as come to the same: port flags and address generation want to be set before the link is up. */
+  #encodeSettings(
+    builder: MessageBuilder,
+    index: number,
+    settings: LinkSettings,
+    { port, master }: Pick<OwnedLink, 'port' | 'master'>,
+    up: boolean | undefined,
+  ): void {
+    const isPort = port !== undefined && master !== undefined;
+    const atOnce = up !== undefined && !isPort && settings.addressGeneration === undefined;
+    const first = { ...settings, ...(atOnce && { up }) };
+    if (Object.keys(first).length > 0) encodeLinkSettings(builder, index, first);
+    if (isPort) encodeBridgePort(builder, index, port);
+    if (up !== undefined && !atOnce) encodeLinkSettings(builder, index, { up });
   }
 
   /** Sets what differs: a MAC set anew, be it the same, would cost the link its neighbours. */
   #updateLink(link: OwnedLink, change: number): void {
-    const { name, mtu, mac, alias, master, port, up } = link;
+    const { name, mtu, mac, alias, master, up } = link;
     this.#batch.flush();
-    const decoded = readLink(this.#context.socket, name);
+    const decoded = this.#context.made?.get(name) ?? readLink(this.#context.socket, name);
     if (decoded === undefined) throw noSuchLink(name);
     const present = decoded.link;
+    this.#names.learn(name, present.index);
     const masterIndex = master === undefined ? 0 : this.#names.indexOf(master);
+    const settings = {
+      ...(mtu !== present.mtu && { mtu }),
+      ...(mac !== undefined && mac !== present.mac && { mac }),
+      ...(alias !== undefined && alias !== present.alias && { alias }),
+      ...(masterIndex !== decoded.masterIndex && { masterIndex }),
+    };
     this.#batch.add(
-      (builder) => {
-        encodeLinkSettings(builder, present.index, {
-          ...(mtu !== present.mtu && { mtu }),
-          ...(mac !== undefined && mac !== present.mac && { mac }),
-          ...(alias !== undefined && alias !== present.alias && { alias }),
-          ...(masterIndex !== decoded.masterIndex && { masterIndex }),
-        });
-        if (port !== undefined && master !== undefined) encodeBridgePort(builder, present.index, port);
-        if (up !== present.up) encodeLinkSettings(builder, present.index, { up });
-      },
+      (builder) => this.#encodeSettings(builder, present.index, settings, link, up === present.up ? undefined : up),
       (error) => this.#fail(change, error),
     );
-  }
-
-  #raiseLinks(): void {
-    const rising = this.#rising;
-    this.#rising = [];
-    for (const { name, change } of rising)
-      this.#batch.add(
-        (builder) => encodeLinkSettings(builder, this.#names.indexOf(name), { up: true }),
-        (error) => this.#fail(change, error),
-      );
   }
 
   async #removeLink(name: string): Promise<void> {
@@ -267,17 +269,5 @@ function foreignRoute(route: Route): FlatnetError {
     code: 'conflict',
     message: `table ${route.table} has a route to ${formatPrefix(route.destination)} with metric ${route.metric} that is not ours`,
     remedy: `remove that route (ip route show table ${route.table}), or take the prefix out of the cluster's ranges`,
-  });
-}
-
-function describeConflict(link: OwnedLink, error: FlatnetError): FlatnetError {
-  if (error.errno !== constants.errno.EEXIST) return error;
-  return new FlatnetError({
-    operation: 'add link',
-    code: 'conflict',
-    errno: constants.errno.EEXIST,
-    message: `there is already a link that stands in the way of ${link.name} (${link.kind.kind}), and it is not ours`,
-    remedy: `see ip -d link; a link of that name, or a vxlan device with the same VNI and port, must go first`,
-    cause: error,
   });
 }

@@ -10,6 +10,7 @@ import { renderOverlay } from './overlay-link.ts';
 import { unreachableRoute } from './own-route.ts';
 import { podTableRules, renderPath } from './peer-path.ts';
 import { guardTable, renderPod } from './pod.ts';
+import { SHARED_GUARD_CHAINS } from './spoofing-guard.ts';
 
 /** All that must be ours on a node: what the node has by itself, its paths to its peers, and each of its pods. */
 export function renderNode(plan: NodePlan): OwnedState {
@@ -59,7 +60,7 @@ function renderHost(plan: Omit<NodePlan, 'paths'>, tunnelled: ReadonlySet<Family
       routes: bridged ? [] : plan.podPrefixes.map(unreachableRoute),
       rules: podTableRules(plan.podPrefixes, tunnelled),
       sysctls: renderSysctls(plan, bridged),
-      tables: [guardTable([]), ...renderMasquerade(plan.masquerade)],
+      tables: [guardTable(SHARED_GUARD_CHAINS), ...renderMasquerade(plan.masquerade)],
       ...(insertions.length > 0 && { insertions }),
     },
     ...plan.overlays.map(renderOverlay),

@@ -68,7 +68,7 @@ export function renderPod(attachment: Attachment, surroundings: PodSurroundings)
   };
 }
 
-/** Stands on every node, pods or none: without chains it registers no hook and costs nothing. */
+/** Stands on every node, pods or none: without a pod's chain it registers no hook and costs nothing. */
 export function guardTable(chains: readonly Chain[]): Table {
   return ownTable('netdev', { chains });
 }

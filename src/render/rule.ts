@@ -49,6 +49,16 @@ export function isOutside(name: PayloadField, set: string): Statement {
 export const ACCEPT: Statement = { kind: 'verdict', verdict: { kind: 'accept' } };
 export const DROP: Statement = { kind: 'verdict', verdict: { kind: 'drop' } };
 
+/** Goes through another chain, and comes back. */
+export function jump(chain: string): Statement {
+  return { kind: 'verdict', verdict: { kind: 'jump', chain } };
+}
+
+/** Goes through another chain in place of the rest of this one. */
+export function goTo(chain: string): Statement {
+  return { kind: 'verdict', verdict: { kind: 'goto', chain } };
+}
+
 export function rule(...statements: readonly Statement[]): Rule {
   return { statements };
 }

@@ -8,7 +8,9 @@ import {
   DROP,
   differs,
   equals,
+  goTo,
   isOneOf,
+  jump,
   macLiteral,
   numberLiteral,
   prefixLiteral,
@@ -27,19 +29,30 @@ const UNSPECIFIED_IPV4 = parseAddress('0.0.0.0');
 const UNSPECIFIED_IPV6 = parseAddress('::');
 const LINK_LOCAL = parsePrefix('fe80::/10');
 
-/** The same rules for all pods: what says nothing of a pod is made, and looked at, once. */
-const EVERYBODYS: readonly Rule[] = [
-  rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
-  rule(
-    equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
-    isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
-    ACCEPT,
-  ),
-];
-const ROUTERS_ONLY = rule(
-  isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)),
-  DROP,
-);
+/** Where every pod's chain passes: what says nothing of one pod stands once. */
+const SHARED = {
+  routerMessages: {
+    name: 'router-messages',
+    rules: [
+      rule(isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
+    ],
+  },
+  unassigned: {
+    name: 'unassigned',
+    rules: [
+      rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
+      rule(
+        equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
+        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
+        ACCEPT,
+      ),
+    ],
+  },
+} as const satisfies Record<string, Chain>;
+
+/** Chains that the guards of all pods go through; they register no hook. */
+export const SHARED_GUARD_CHAINS: readonly Chain[] = Object.values(SHARED);
+
 const IS_ADVERTISEMENT = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
 const IS_NOT_LINK_LOCAL = differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL));
 const NO_ADVERTISEMENTS = rule(IS_ADVERTISEMENT, IS_NOT_LINK_LOCAL, DROP);
@@ -57,6 +70,9 @@ const FILTER_PRIORITY = 0;
  * link-local IPv6, and what a stack says before it has an address (duplicate address detection, multicast reports,
  * ARP probes). Router advertisements and redirects are nobody's business but a router's; and router solicitations are
  * asked of nobody, and would leave an entry each in the neighbour table that all namespaces of a machine share.
+ *
+ * No rule of a pod's own has an anonymous set: to name one the kernel looks at every set of the table, which makes a pod
+ * the dearer the more there are. What needs one stands in the chains that all share.
  * @returns undefined for a pod that opted out
  */
 export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attachment): Chain | undefined {
@@ -69,26 +85,21 @@ export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attac
     rules: [
       rule(differs('ether saddr', macLiteral(mac)), DROP),
       ...ipv4.map((address) => rule(equals('ip saddr', addressLiteral(address)), ACCEPT)),
-      ...neighbourDiscoveryRules(ipv6),
+      rule(jump(SHARED.routerMessages.name)),
+      advertisementRule(ipv6),
       ...ipv6.map((address) => rule(equals('ip6 saddr', addressLiteral(address)), ACCEPT)),
-      ...(ipv4.length === 0 ? [] : [arpRule(mac, ipv4)]),
-      ...EVERYBODYS,
+      ...(ipv4.length === 0 ? [] : [...ipv4, UNSPECIFIED_IPV4].map((address) => arpRule(mac, address))),
+      rule(goTo(SHARED.unassigned.name)),
     ],
   };
 }
 
-/** Stand before the pod's own source is accepted, since it may be used to advertise somebody else's address. */
-function neighbourDiscoveryRules(addresses: readonly Address[]): readonly Rule[] {
+/** Stands before the pod's own source is accepted, since it may be used to advertise somebody else's address. */
+function advertisementRule(addresses: readonly Address[]): Rule {
   const ofOthers = addresses.map((address) => differs('icmpv6 taddr', addressLiteral(address)));
-  const advertisements =
-    ofOthers.length === 0 ? NO_ADVERTISEMENTS : rule(IS_ADVERTISEMENT, ...ofOthers, IS_NOT_LINK_LOCAL, DROP);
-  return [ROUTERS_ONLY, advertisements];
+  return ofOthers.length === 0 ? NO_ADVERTISEMENTS : rule(IS_ADVERTISEMENT, ...ofOthers, IS_NOT_LINK_LOCAL, DROP);
 }
 
-function arpRule(mac: string, addresses: readonly Address[]): Rule {
-  return rule(
-    equals('arp saddr ether', macLiteral(mac)),
-    isOneOf('arp saddr ip', [...addresses, UNSPECIFIED_IPV4].map(addressLiteral)),
-    ACCEPT,
-  );
+function arpRule(mac: string, address: Address): Rule {
+  return rule(equals('arp saddr ether', macLiteral(mac)), equals('arp saddr ip', addressLiteral(address)), ACCEPT);
 }

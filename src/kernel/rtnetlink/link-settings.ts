@@ -2,7 +2,7 @@ import { type Address, addressToBytes } from '../../address/address.ts';
 import { macToBytes } from '../../address/mac.ts';
 import type { BridgePort } from '../../host/link.ts';
 import type { OwnedLink } from '../../host/owned-state.ts';
-import { NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
 import type { MessageBuilder } from '../netlink/message-builder.ts';
 import {
   ADDRESS_GENERATION,
@@ -51,11 +51,11 @@ export interface LinkContext {
 }
 
 /**
- * Makes a link, down: its alias, address generation, port flags and IFF_UP the kernel takes only in messages of their
+ * Makes a link, down, and asks what has become of it (from Linux 6.2 on it is told, in an RTM_NEWLINK): its alias, address generation, port flags and IFF_UP the kernel takes only in messages of their
  * own (`encodeLinkSettings`, `encodeBridgePort`, `encodeLinkUp`).
  */
 export function encodeNewLink(builder: MessageBuilder, link: OwnedLink, context: LinkContext): void {
-  builder.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  builder.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO | NLM_F_CREATE | NLM_F_EXCL);
   writeLinkHeader(builder, 0, 0, 0);
   writeIdentity(builder, link.name, link.mtu, link.mac);
   if (link.master !== undefined) builder.u32(IFLA_MASTER, context.names.indexOf(link.master));

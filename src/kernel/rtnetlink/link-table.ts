@@ -100,7 +100,12 @@ export class LinkLookup implements LinkNames {
     return unknownLinkName(index);
   }
 
-  /** A link was made, or is there no more. */
+  /** The index of a link that has been found or made otherwise. */
+  learn(name: string, index: number): void {
+    this.#indices.set(name, index);
+  }
+
+  /** A link is about to be made, or is there no more. */
   forget(name: string): void {
     this.#indices.delete(name);
   }

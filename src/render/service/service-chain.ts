@@ -4,7 +4,19 @@ import type { Family } from '../../address/family.ts';
 import { type Prefix, parsePrefix } from '../../address/prefix.ts';
 import { PROTOCOL_NUMBERS } from '../../address/protocol.ts';
 import type { BaseChain, Chain, Expression, Literal, Rule, Statement } from '../../netfilter/node.ts';
-import { ACCEPT, addressLiteral, DROP, equals, field, isOutside, numberLiteral, prefixLiteral, rule } from '../rule.ts';
+import {
+  ACCEPT,
+  addressLiteral,
+  DROP,
+  equals,
+  field,
+  goTo,
+  isOutside,
+  jump,
+  numberLiteral,
+  prefixLiteral,
+  rule,
+} from '../rule.ts';
 import { type Affinity, affinityName, className, type EndpointClass } from './endpoint-class.ts';
 import { admissionKey, concatenation, type FamilyTerms, frontKey, PORT_KEY, TERMS } from './service-family.ts';
 import { CLASS_MASK, NUMBER_MASK, poolMask, TRANSLATED } from './service-mark.ts';
@@ -63,14 +75,6 @@ function lookUp(key: Expression, name: string): Expression {
 
 function setMark(value: Expression): Statement {
   return { kind: 'set-ct', key: 'mark', value };
-}
-
-function goTo(chain: string): Statement {
-  return { kind: 'verdict', verdict: { kind: 'goto', chain } };
-}
-
-function jump(chain: string): Statement {
-  return { kind: 'verdict', verdict: { kind: 'jump', chain } };
 }
 
 function isIn(left: Expression, set: string): Statement {
