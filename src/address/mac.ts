@@ -21,5 +21,10 @@ export function macToBytes(mac: Mac): Uint8Array {
 
 /** A MAC from its bytes. */
 export function macFromBytes(bytes: Uint8Array): Mac {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+  let mac = '';
+  for (const byte of bytes) mac += mac === '' ? HEXADECIMAL[byte] : `:${HEXADECIMAL[byte]}`;
+  return mac;
 }
+
+/** Every byte in two digits: a link that is told of bears a MAC, and there are many. */
+const HEXADECIMAL = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

@@ -26,6 +26,7 @@ export function watchChanges(options: ChangeWatchOptions): NetworkMonitor {
   const filter = new ChangeFilter(options);
   return NetworkMonitor.open({
     kinds: ['link', 'address', 'route', 'rule', 'neighbour', 'forwarding'],
+    ignoredPorts: options.ports,
     onEvent: (event) => {
       if (filter.matters(event)) options.onChange(event.kind);
     },

@@ -101,6 +101,11 @@ export function bindOptional(declaration: string): ((...args: readonly (number |
   }
 }
 
+/** Where bytes lie in memory, for structures that point to them; good as long as they are held. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return loadKoffi().address(bytes);
+}
+
 /** A watch for readability of a descriptor, not yet armed; the caller closes it before the descriptor. */
 export function watchDescriptor(fd: number): DescriptorWatch {
   const ffi = loadKoffi();

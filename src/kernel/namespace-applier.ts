@@ -176,31 +176,15 @@ export class NamespaceApplier {
       this.#batch.add(
         (builder) => {
           const { alias, kind, up } = link;
-          const settings = {
+          encodeSettings(builder, this.#names.indexOf(link.name), link, {
             ...(alias !== undefined && { alias }),
             group: 0,
             ...(kind.kind === 'vxlan' && { addressGeneration: kind.addressGeneration }),
-          };
-          this.#encodeSettings(builder, this.#names.indexOf(link.name), settings, link, up);
+            ...(up && { up }),
+          });
         },
         (error) => this.#fail(change, error),
       );
-  }
-
-  /** In as few messages as come to the same: port flags and address generation want to be set before the link is up. */
-  #encodeSettings(
-    builder: MessageBuilder,
-    index: number,
-    settings: LinkSettings,
-    { port, master }: Pick<OwnedLink, 'port' | 'master'>,
-    up: boolean | undefined,
-  ): void {
-    const isPort = port !== undefined && master !== undefined;
-    const atOnce = up !== undefined && !isPort && settings.addressGeneration === undefined;
-    const first = { ...settings, ...(atOnce && { up }) };
-    if (Object.keys(first).length > 0) encodeLinkSettings(builder, index, first);
-    if (isPort) encodeBridgePort(builder, index, port);
-    if (up !== undefined && !atOnce) encodeLinkSettings(builder, index, { up });
   }
 
   /** Sets what differs: a MAC set anew, be it the same, would cost the link its neighbours. */
@@ -212,14 +196,15 @@ export class NamespaceApplier {
     const present = decoded.link;
     this.#names.learn(name, present.index);
     const masterIndex = master === undefined ? 0 : this.#names.indexOf(master);
-    const settings = {
+    const settings: LinkSettings = {
       ...(mtu !== present.mtu && { mtu }),
       ...(mac !== undefined && mac !== present.mac && { mac }),
       ...(alias !== undefined && alias !== present.alias && { alias }),
       ...(masterIndex !== decoded.masterIndex && { masterIndex }),
+      ...(up !== present.up && { up }),
     };
     this.#batch.add(
-      (builder) => this.#encodeSettings(builder, present.index, settings, link, up === present.up ? undefined : up),
+      (builder) => encodeSettings(builder, present.index, link, settings),
       (error) => this.#fail(change, error),
     );
   }
@@ -256,6 +241,18 @@ export class NamespaceApplier {
     }
     this.#batch.flush();
   }
+}
+
+/** Up last: port flags and address generation want to be set before, and of a link that is down the kernel tells nobody. */
+function encodeSettings(
+  builder: MessageBuilder,
+  index: number,
+  { port, master }: Pick<OwnedLink, 'port' | 'master'>,
+  { up, ...settings }: LinkSettings,
+): void {
+  if (Object.keys(settings).length > 0) encodeLinkSettings(builder, index, settings);
+  if (port !== undefined && master !== undefined) encodeBridgePort(builder, index, port);
+  if (up !== undefined) encodeLinkSettings(builder, index, { up });
 }
 
 /** What the kernel tells routes apart by. */

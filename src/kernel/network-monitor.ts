@@ -57,6 +57,8 @@ export interface NetworkMonitorOptions {
   readonly namespace?: NetworkNamespace;
   /** Which kinds; all but neighbours and forwarding entries unless given, for those change with the traffic. Links are always followed. */
   readonly kinds?: readonly NetworkEventKind[];
+  /** Netlink ports whose doing is not told, that to links excepted: whose they are and what they are called is followed. */
+  readonly ignoredPorts?: ReadonlySet<number>;
   /** Bytes. */
   readonly receiveBuffer?: number;
   readonly onEvent: (event: NetworkEvent) => void;
@@ -80,6 +82,9 @@ export class NetworkMonitor implements Disposable {
     this.#listener = NetlinkListener.open('route', {
       groups: [...new Set([...this.#kinds].flatMap((kind) => GROUPS[kind]))],
       ...(options.namespace !== undefined && { namespace: options.namespace }),
+      ...(options.ignoredPorts !== undefined && {
+        ignored: { ports: options.ignoredPorts, exceptTypes: [RTM_NEWLINK, RTM_DELLINK] },
+      }),
       ...(options.receiveBuffer !== undefined && { receiveBuffer: options.receiveBuffer }),
       ...(options.onError !== undefined && { onError: options.onError }),
       onMessage: (message) => this.#dispatch(message),

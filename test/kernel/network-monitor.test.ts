@@ -3,7 +3,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { parseAddress } from '../../src/address/address.ts';
 import { formatPrefix, parsePrefix } from '../../src/address/prefix.ts';
 import { MessageBuilder } from '../../src/kernel/netlink/message-builder.ts';
+import type { NetlinkSocket } from '../../src/kernel/netlink/netlink-socket.ts';
 import { type NetworkEvent, NetworkMonitor, type NetworkMonitorOptions } from '../../src/kernel/network-monitor.ts';
+import { encodeLinkSettings } from '../../src/kernel/rtnetlink/link-settings.ts';
 import { readLinks } from '../../src/kernel/rtnetlink/link-table.ts';
 import { encodeRoute } from '../../src/kernel/rtnetlink/route.ts';
 import { readRoutes } from '../../src/kernel/rtnetlink/table-reader.ts';
@@ -16,7 +18,7 @@ interface Monitored {
 
 function monitor(
   t: TestContext,
-  options: Pick<NetworkMonitorOptions, 'namespace' | 'kinds' | 'receiveBuffer'>,
+  options: Pick<NetworkMonitorOptions, 'namespace' | 'kinds' | 'receiveBuffer' | 'ignoredPorts'>,
 ): Monitored {
   const events: NetworkEvent[] = [];
   let resynchronised = 0;
@@ -37,6 +39,18 @@ const ONE_LINK = [
   'link set one addrgenmode none up',
   'link set two addrgenmode none up',
 ];
+
+function addRoute(socket: NetlinkSocket, destination: string): void {
+  const builder = new MessageBuilder();
+  const nextHops = [{ device: 'one', weight: 1, onlink: false }];
+  const route = { table: 254, destination: parsePrefix(destination), type: 'unicast', nextHops } as const;
+  encodeRoute(builder, { ...route, metric: 0, protocol: 102, scope: 'link' }, readLinks(socket), 'add');
+  socket.request(builder);
+}
+
+function isRoute(destination: string): (event: NetworkEvent) => boolean {
+  return (event) => event.kind === 'route' && formatPrefix(event.route.destination) === destination;
+}
 
 describe('NetworkMonitor', () => {
   it('tells forwarding entries of a tunnel from neighbours', async (t) => {
@@ -112,27 +126,26 @@ describe('NetworkMonitor', () => {
     configure(namespace, ONE_LINK);
     const { events } = monitor(t, { namespace, kinds: ['route'] });
     const socket = routeSocket(t, namespace);
-    const builder = new MessageBuilder();
-    const names = readLinks(socket);
-    encodeRoute(
-      builder,
-      {
-        table: 254,
-        destination: parsePrefix('10.1.0.0/16'),
-        type: 'unicast',
-        nextHops: [{ device: 'one', weight: 1, onlink: false }],
-        metric: 0,
-        protocol: 102,
-        scope: 'link',
-      },
-      names,
-      'add',
-    );
-    socket.request(builder);
-    const isIt = (event: NetworkEvent) =>
-      event.kind === 'route' && formatPrefix(event.route.destination) === '10.1.0.0/16';
+    addRoute(socket, '10.1.0.0/16');
+    const isIt = isRoute('10.1.0.0/16');
     await eventually('the route is told of', () => events.some(isIt));
     assert.equal(events.find(isIt)?.port, socket.portId());
+  });
+
+  it('keeps what ports do that are to be ignored to itself, but for links', async (t) => {
+    const namespace = newNamespace(t);
+    configure(namespace, ONE_LINK);
+    const [ignored, other] = [routeSocket(t, namespace), routeSocket(t, namespace)];
+    const ignoredPorts = new Set([routeSocket(t, namespace).portId(), ignored.portId()]);
+    const { events } = monitor(t, { namespace, kinds: ['route'], ignoredPorts });
+    addRoute(ignored, '10.1.0.0/16');
+    const builder = new MessageBuilder();
+    encodeLinkSettings(builder, readLinks(ignored).indexOf('one'), { mtu: 1400 });
+    ignored.request(builder);
+    addRoute(other, '10.2.0.0/16');
+    await eventually('the other route is told of', () => events.some(isRoute('10.2.0.0/16')));
+    assert.ok(!events.some(isRoute('10.1.0.0/16')));
+    assert.ok(events.some((event) => event.kind === 'link' && event.link.mtu === 1400));
   });
 
   it('asks for a fresh look after an overrun, and goes on listening', async (t) => {

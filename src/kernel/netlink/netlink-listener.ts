@@ -5,6 +5,7 @@ import { systemError } from '../system-error.ts';
 import { messagesIn, type NetlinkFamily, type NetlinkMessage } from './message.ts';
 import { traceMessages } from './message-trace.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
+import { ignorePorts } from './port-filter.ts';
 import { borrowReceiveBuffer, returnReceiveBuffer } from './receive-buffer.ts';
 
 const MSG_DONTWAIT = 0x40;
@@ -17,6 +18,8 @@ export interface NetlinkListenerOptions {
   readonly namespace?: NetworkNamespace;
   /** Bytes. */
   readonly receiveBuffer?: number;
+  /** Notifications that the kernel is not to send at all: caused by these ports' requests, and of no type listed. */
+  readonly ignored?: { readonly ports: ReadonlySet<number>; readonly exceptTypes: readonly number[] };
   /** A notification; good during the call only. */
   readonly onMessage: (message: NetlinkMessage) => void;
   /** Notifications were lost: whoever follows the state must read it anew. */
@@ -40,6 +43,8 @@ export class NetlinkListener implements Disposable {
       receiveBuffer: options.receiveBuffer ?? RECEIVE_BUFFER,
       ...(options.namespace !== undefined && { namespace: options.namespace }),
     });
+    const { ignored } = options;
+    if (ignored !== undefined) ignorePorts(this.#socket.fd, ignored.ports, ignored.exceptTypes);
     this.#watch = watchDescriptor(this.#socket.fd);
     this.#arm();
   }
