@@ -2,13 +2,13 @@ import type { Address } from '../address/address.ts';
 import type { Mac } from '../address/mac.ts';
 import type { AddressStore } from '../ipam/address-store.ts';
 import { isHeldBy, type Reservation } from '../ipam/reservation.ts';
+import { identifyNamespace, identifyOwnNamespace } from '../kernel/network-namespace.ts';
 import type { Attachment, BandwidthLimit, PortMapping } from './attachment.ts';
 import type { AttachmentRecord } from './attachment-record.ts';
 import { type AttachmentKey, type AttachmentStore, keyOf } from './attachment-store.ts';
 import { CniError } from './cni-error.ts';
 import { deriveHostLink } from './host-link-name.ts';
 import { KeyedQueue } from './keyed-queue.ts';
-import { identifyNamespace, identifyOwnNamespace } from './namespace-identity.ts';
 import { derivePodMac } from './pod-mac.ts';
 import type { PodNetwork, PodNetworkParameters } from './pod-network.ts';
 
@@ -241,8 +241,8 @@ export class AttachmentLifecycle {
   }
 
   #hostLinkOf(request: AttachRequest): string {
-    const taken = new Set(this.#attachments.list().map(({ attachment }) => attachment.hostLink));
-    return deriveHostLink(request, (name) => taken.has(name));
+    const others = this.#attachments.list();
+    return deriveHostLink(request, (name) => others.some(({ attachment }) => attachment.hostLink === name));
   }
 
   #identifyPod(namespacePath: string): string {

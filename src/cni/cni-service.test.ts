@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { formatAddress } from '../address/address.ts';
 import { parsePrefix } from '../address/prefix.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
-import { identifyOwnNamespace } from './namespace-identity.ts';
+import { identifyOwnNamespace } from '../kernel/network-namespace.ts';
 import {
   type AskOptions,
   asker,

@@ -1,12 +1,11 @@
 import { MessageBuilder } from '../kernel/netlink/message-builder.ts';
 import { NetlinkSocket } from '../kernel/netlink/netlink-socket.ts';
-import { NetworkNamespace } from '../kernel/network-namespace.ts';
+import { identifyNamespace, identifyOwnNamespace, NetworkNamespace } from '../kernel/network-namespace.ts';
 import { encodeLinkSettings } from '../kernel/rtnetlink/link-settings.ts';
 import { readLink } from '../kernel/rtnetlink/link-table.ts';
 import { CniError } from './cni-error.ts';
 import { type CniReply, type CniRequest, replyWith } from './cni-request.ts';
 import { parseEnvironment } from './environment.ts';
-import { identifyNamespace, identifyOwnNamespace } from './namespace-identity.ts';
 import { parseNetworkConfiguration } from './network-configuration.ts';
 import { type CniResult, EMPTY_RESULT, parseResult, renderResult } from './result.ts';
 import { renderVersions } from './version.ts';

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -73,7 +73,7 @@ function withTemporary(
   publish: (temporary: string) => void,
 ): void {
   const directory = path.dirname(file);
-  const temporary = path.join(directory, `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = path.join(directory, `.${path.basename(file)}.${randomUUID().slice(-12)}.tmp`);
   const mode = options.mode ?? 0o644;
   try {
     const fd = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode);

@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, statfsSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  type Stats,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { checkCall, loadLibc } from './libc.ts';
@@ -27,6 +37,25 @@ function returnTo(fd: number): void {
   current = fd;
 }
 
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
+}
+
+/** Device and inode of the network namespace at a path, without holding it; undefined where there is none. */
+export function identifyNamespace(file: string): string | undefined {
+  try {
+    return statfsSync(file).type === NSFS_MAGIC ? identityOf(statSync(file)) : undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined;
+    throw error;
+  }
+}
+
+/** Device and inode of the network namespace that the thread is in. */
+export function identifyOwnNamespace(): string {
+  return identityOf(statSync(OWN_NAMESPACE));
+}
+
 /** A handle on a network namespace; while it is open the namespace lives. */
 export class NetworkNamespace implements Disposable {
   readonly fd: number;
@@ -38,9 +67,9 @@ export class NetworkNamespace implements Disposable {
 
   private constructor(fd: number) {
     this.fd = fd;
-    const { dev, ino } = fstatSync(fd);
-    this.identity = `${dev}:${ino}`;
-    this.inode = ino;
+    const file = fstatSync(fd);
+    this.identity = identityOf(file);
+    this.inode = file.ino;
   }
 
   /** Opens one by its path (`/run/netns/NAME`, `/proc/PID/ns/net`). @throws FlatnetError `not-found`, `invalid` */

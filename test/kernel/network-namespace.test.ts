@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { isFlatnetError } from '../../src/error/flatnet-error.ts';
-import { createNamedNamespace, NetworkNamespace, removeNamedNamespace } from '../../src/kernel/network-namespace.ts';
+import {
+  createNamedNamespace,
+  identifyNamespace,
+  identifyOwnNamespace,
+  NetworkNamespace,
+  removeNamedNamespace,
+} from '../../src/kernel/network-namespace.ts';
 import { newNamespace, runIn } from '../namespace.ts';
 
 const own = () => statSync('/proc/thread-self/ns/net').ino;
@@ -49,9 +55,12 @@ describe('NetworkNamespace', () => {
       using opened = NetworkNamespace.open(file);
       assert.equal(opened.identity, created.identity);
     }
+    assert.equal(identifyNamespace(file), created.identity);
+    assert.equal(created.run(identifyOwnNamespace), created.identity);
     assert.throws(() => createNamedNamespace(file), { code: 'EEXIST' });
     removeNamedNamespace(file);
     assert.equal(existsSync(file), false);
+    assert.equal(identifyNamespace(file), undefined);
     assert.throws(
       () => NetworkNamespace.open(file),
       (error) => isFlatnetError(error, 'not-found'),
@@ -63,6 +72,7 @@ describe('NetworkNamespace', () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'flatnet-netns-'));
     const file = path.join(directory, 'stale');
     writeFileSync(file, '');
+    assert.equal(identifyNamespace(file), undefined);
     assert.throws(
       () => NetworkNamespace.open(file),
       (error) => isFlatnetError(error, 'not-found'),

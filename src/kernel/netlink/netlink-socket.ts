@@ -69,9 +69,8 @@ export interface MessageFailure {
 export class NetlinkSocket implements Disposable {
   readonly family: NetlinkFamily;
   readonly fd: number;
-  /** Bytes of kernel memory in force. */
-  readonly sendBufferSize: number;
-  readonly receiveBufferSize: number;
+  #sendBufferSize: number | undefined;
+  #receiveBufferSize: number | undefined;
   #sequence = 1;
   #open = true;
   #busy = false;
@@ -79,8 +78,6 @@ export class NetlinkSocket implements Disposable {
   private constructor(family: NetlinkFamily, fd: number) {
     this.family = family;
     this.fd = fd;
-    this.sendBufferSize = bufferSize(fd, 'send');
-    this.receiveBufferSize = bufferSize(fd, 'receive');
   }
 
   /** @throws FlatnetError with the errno of the system call that failed */
@@ -104,6 +101,18 @@ export class NetlinkSocket implements Disposable {
       libc.close(fd);
       throw error;
     }
+  }
+
+  /** Bytes of kernel memory in force. */
+  get sendBufferSize(): number {
+    this.#sendBufferSize ??= bufferSize(this.fd, 'send');
+    return this.#sendBufferSize;
+  }
+
+  /** Bytes of kernel memory in force. */
+  get receiveBufferSize(): number {
+    this.#receiveBufferSize ??= bufferSize(this.fd, 'receive');
+    return this.#receiveBufferSize;
   }
 
   /** The longest request, in bytes, that the send buffer takes. */
