@@ -11,7 +11,7 @@ const ROUNDS = 60;
 /** Calls before those that count. */
 const WARM_UP = 5;
 const AT_ONCE = 50;
-const BURSTS = 5;
+const BURSTS = 9;
 
 type Times = Record<'add' | 'delete' | 'burst' | 'addProcessor' | 'deleteProcessor', number[]>;
 
