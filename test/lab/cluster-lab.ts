@@ -61,7 +61,7 @@ export class ClusterLab {
     const file = path.join(user.directory, 'lab.yaml');
     const document = { apiVersion: 'flatnet.io/v1', kind: 'Lab', spec: { defaultPods: false, ...spec } };
     writeFileSync(file, [document, ...manifests].map(formatYaml).join('---\n'));
-    const lab = await user.startLab(t, ['-f', file]);
+    const lab = await user.startLab(['-f', file]);
     await lab.ready(within);
     const status = readStatus(lab);
     const client = new KubeClient(await readKubeconfig(status.api?.kubeconfig ?? assert.fail('no API')));

@@ -7,7 +7,7 @@ const CHURN = path.join(import.meta.dirname, 'cni-churn.ts');
 
 describe('an agent that is killed at random', () => {
   it('accounts for every address after a thousand ADDs and DELs', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t);
+    const lab = await new LabUser(t).startBareLab();
     await until(
       'the host is ready for pods',
       () => lab.exec('node/node-1', 'test', '-e', '/etc/cni/net.d/10-flatnet.conflist').status === 0,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import type { EndpointSlice } from '../../src/kube/objects/endpoint-slice.ts';
 import type { Service } from '../../src/kube/objects/service.ts';
 import type { LabStatus } from '../../src/lab/lab-status.ts';
@@ -15,8 +15,8 @@ function statusOf(lab: StartedLab): LabStatus {
   return JSON.parse(lab.user.run(['lab', 'status', '--name', lab.name, '-o', 'json']).stdout) as LabStatus;
 }
 
-async function startReady(t: TestContext, user: LabUser, ...args: readonly string[]): Promise<[StartedLab, LabStatus]> {
-  const lab = await user.startLab(t, args);
+async function startReady(user: LabUser, ...args: readonly string[]): Promise<[StartedLab, LabStatus]> {
+  const lab = await user.startLab(args);
   await lab.ready();
   assert.doesNotMatch(lab.output, /warning/);
   return [lab, statusOf(lab)];
@@ -28,7 +28,7 @@ for (const { who, ordinary, skip } of [
 ] as const)
   describe(`the default lab of ${who}`, { skip }, () => {
     it('has pods on every host, which answer each other and are masqueraded outside', async (t) => {
-      const [lab, { pods, hosts }] = await startReady(t, new LabUser(t, ordinary));
+      const [lab, { pods, hosts }] = await startReady(new LabUser(t, ordinary));
       for (const { name } of hosts) assert.ok(pods.filter(({ node }) => node === name).length >= 2, name);
       const from = pods.find(({ node }) => node === 'node-1');
       const to = pods.find(({ node }) => node === 'node-3');
@@ -60,7 +60,7 @@ describe('a lab', () => {
   it('is reached from this machine: the API by kubectl, a pod by its published port', {
     skip: kubectlMissing,
   }, async (t) => {
-    const [, { api, pods, publications }] = await startReady(t, new LabUser(t), '--publish', 'pod/default/db-0:5432');
+    const [, { api, pods, publications }] = await startReady(new LabUser(t), '--publish', 'pod/default/db-0:5432');
     const kubectl = spawnSync('kubectl', ['--kubeconfig', api?.kubeconfig ?? '', 'get', 'nodes', '-o', 'name'], {
       encoding: 'utf8',
     });
@@ -93,7 +93,7 @@ describe('a lab', () => {
       file,
       `${pod}---\napiVersion: flatnet.io/v1\nkind: Lab\nspec: {families: [4], hosts: [{name: only}]}\n`,
     );
-    const [, { hosts, pods }] = await startReady(t, user, '-f', file);
+    const [, { hosts, pods }] = await startReady(user, '-f', file);
     assert.deepEqual(
       hosts.map(({ name, addresses }) => [name, ...addresses]),
       [['only', '192.168.1.11']],
@@ -118,7 +118,7 @@ describe('a lab', () => {
   });
 
   it('has its fabric lead to the pods where the backend is cloud', async (t) => {
-    const [lab, { hosts }] = await startReady(t, new LabUser(t), '--backend', 'cloud', '--hosts', '2');
+    const [lab, { hosts }] = await startReady(new LabUser(t), '--backend', 'cloud', '--hosts', '2');
     const routes = () => lab.exec('fabric', 'sh', '-c', 'ip route; ip -6 route').stdout;
     for (const { podPrefixes, addresses } of hosts)
       for (const [index, prefix] of podPrefixes.entries()) {

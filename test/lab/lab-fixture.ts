@@ -50,7 +50,7 @@ function dropPrivileges(): string[] {
   return ['--reuid', `${NOBODY}`, '--regid', `${NOBODY}`, '--clear-groups', '--'];
 }
 
-/** A user's home and runtime directory, and the program run by that user; all of it gone after the test. */
+/** A user's home and runtime directory, and the program run by that user; all of it gone after the test, labs first. */
 export class LabUser {
   readonly directory: string;
   readonly runtime: string;
@@ -99,18 +99,17 @@ export class LabUser {
   }
 
   /** Starts a lab of hosts without pods, and waits until its hosts are up and answer. */
-  async startBareLab(t: TestContext, name = 'default', hosts = 1): Promise<StartedLab> {
+  async startBareLab(name = 'default', hosts = 1): Promise<StartedLab> {
     const file = path.join(this.directory, `${name}.yaml`);
     writeFileSync(file, 'apiVersion: flatnet.io/v1\nkind: Lab\nspec: {defaultPods: false}\n');
-    return this.startLab(t, ['--name', name, '--hosts', `${hosts}`, '-f', file], name);
+    return this.startLab(['--name', name, '--hosts', `${hosts}`, '-f', file], name);
   }
 
-  async startLab(t: TestContext, args: readonly string[], name = 'default'): Promise<StartedLab> {
+  async startLab(args: readonly string[], name = 'default'): Promise<StartedLab> {
     const [command = '', ...rest] = [...this.#command, 'lab', 'up', ...args];
     const keeper = spawn(command, rest, { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] });
     const lab = new StartedLab(this, keeper, name);
     this.#labs.push(lab);
-    t.after(() => lab.end());
     await until(`lab ${name} answers`, () => lab.hasEnded || this.run(['lab', 'status', '--name', name]).status === 0);
     if (lab.hasEnded) throw new Error(`the lab has ended: ${lab.output}`);
     return lab;

@@ -7,7 +7,7 @@ const REFUSED = 7;
 
 describe('the hosts of a lab', () => {
   it('reach each other over the router, and the host outside, in both families', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t, 'default', 3);
+    const lab = await new LabUser(t).startBareLab('default', 3);
     await lab.ready();
     const targets = [
       ...['192.168.1.11', '192.168.1.12', '203.0.113.10'],
@@ -22,7 +22,7 @@ describe('the hosts of a lab', () => {
   });
 
   it('have files of their own, which outlive a reboot but for /run', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t, 'default', 2);
+    const lab = await new LabUser(t).startBareLab('default', 2);
     const write = 'for d in /run /var/lib /etc /etc/cni /opt/cni/bin; do echo $(hostname) > $d/mine; done';
     assert.equal(lab.exec('node/node-1', 'sh', '-c', write).status, 0);
     const read = 'cat /run/mine /var/lib/mine /etc/mine /etc/cni/mine /opt/cni/bin/mine 2>/dev/null | tr "\\n" " "';
@@ -40,7 +40,7 @@ describe('the hosts of a lab', () => {
   });
 
   it('run commands with their streams, exit codes and terminals', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t);
+    const lab = await new LabUser(t).startBareLab();
     const run = (args: readonly string[], input?: string) => lab.user.run(['lab', 'exec', ...args], input);
     const big = 'x'.repeat(1_000_000);
     assert.equal(run(['node/node-1', '--', 'cat'], big).stdout, big);
@@ -59,7 +59,7 @@ describe('the hosts of a lab', () => {
   });
 
   it('show what their agents logged', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t);
+    const lab = await new LabUser(t).startBareLab();
     await until('the agent says something', () => lab.user.run(['lab', 'logs', 'node-1']).stdout !== '');
     assert.equal(lab.user.run(['lab', 'logs', 'node-9']).status, 1);
   });

@@ -30,7 +30,7 @@ for (const { who, ordinary, skip } of AS)
     for (const [victim, find] of VICTIMS)
       it(`leaves nothing behind when its ${victim} is killed`, async (t) => {
         const user = new LabUser(t, ordinary);
-        const lab = await user.startBareLab(t);
+        const lab = await user.startBareLab();
         const namespace = pidNamespace(lab.init);
         assert.ok(namespace !== undefined && lab.processes.length > 3, lab.output);
         process.kill(find(lab), 'SIGKILL');
@@ -42,7 +42,7 @@ for (const { who, ordinary, skip } of AS)
     it('leaves nothing behind on Ctrl-C, and neither does a second one', async (t) => {
       for (const times of [1, 2]) {
         const user = new LabUser(t, ordinary);
-        const lab = await user.startBareLab(t);
+        const lab = await user.startBareLab();
         const namespace = pidNamespace(lab.init) ?? '';
         for (let count = 0; count < times; count++) lab.keeper.kill('SIGINT');
         await until('the keeper ends', () => lab.hasEnded);
@@ -53,7 +53,7 @@ for (const { who, ordinary, skip } of AS)
 
     it('changes nothing of this machine', async (t) => {
       const before = { host: os.hostname(), links: Object.keys(os.networkInterfaces()), mounts: mounts() };
-      const lab = await new LabUser(t, ordinary).startBareLab(t);
+      const lab = await new LabUser(t, ordinary).startBareLab();
       assert.equal(lab.exec('node/node-1', 'sh', '-c', 'echo x > /etc/flatnet-test && hostname').stdout, 'node-1\n');
       assert.deepEqual({ host: os.hostname(), links: Object.keys(os.networkInterfaces()), mounts: mounts() }, before);
       assert.throws(() => statSync('/etc/flatnet-test'));
@@ -62,7 +62,7 @@ for (const { who, ordinary, skip } of AS)
 
     it('is its owner’s alone', async (t) => {
       const user = new LabUser(t, ordinary);
-      await user.startBareLab(t);
+      await user.startBareLab();
       const directory = path.join(user.runtime, 'flatnet/labs/default');
       assert.equal(statSync(directory).mode & 0o777, 0o700);
       for (const file of ['control.sock', 'kubeconfig'])
@@ -73,7 +73,7 @@ for (const { who, ordinary, skip } of AS)
 describe('a lab', () => {
   for (const [victim, text] of REPLACED)
     it(`goes on when its ${victim} is killed`, async (t) => {
-      const lab = await new LabUser(t).startBareLab(t);
+      const lab = await new LabUser(t).startBareLab();
       const before = lab.processWith(text);
       assert.ok(before > 0, victim);
       process.kill(before, 'SIGKILL');
@@ -82,7 +82,7 @@ describe('a lab', () => {
     });
 
   it('has no zombies when orphans end', async (t) => {
-    const lab = await new LabUser(t).startBareLab(t);
+    const lab = await new LabUser(t).startBareLab();
     // The shell ends at once; its child is handed to the lab's init, and ends soon after.
     assert.equal(lab.exec('fabric', 'sh', '-c', 'sleep 0.1 >/dev/null 2>&1 </dev/null &').status, 0);
     const zombies = () => lab.exec('fabric', 'sh', '-c', 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l');
@@ -91,7 +91,7 @@ describe('a lab', () => {
 
   it('stands beside another one', async (t) => {
     const user = new LabUser(t);
-    const [one, two] = await Promise.all([user.startBareLab(t, 'one'), user.startBareLab(t, 'two')]);
+    const [one, two] = await Promise.all([user.startBareLab('one'), user.startBareLab('two')]);
     assert.match(one.exec('node/node-1', 'ip', '-o', 'addr').stdout, /192\.168\.1\.11/);
     assert.match(two.exec('node/node-1', 'ip', '-o', 'addr').stdout, /192\.168\.1\.11/);
     const names = JSON.parse(user.run(['lab', 'list', '-o', 'json']).stdout).map(({ name }: { name: string }) => name);
@@ -102,7 +102,7 @@ describe('a lab', () => {
 
   it('refuses a name that is taken', async (t) => {
     const user = new LabUser(t);
-    await user.startBareLab(t);
+    await user.startBareLab();
     const second = user.run(['lab', 'up']);
     assert.equal(second.status, 1);
     assert.match(second.stderr, /a lab named default is running/);

@@ -68,15 +68,15 @@ function toldOf({ from, target, meant, by, sees, failure }: Sighting): string {
   return `${from} → ${target} for ${meant}: ${failure ?? `${by}, which sees ${sees}`}`;
 }
 
-async function startModel(t: TestContext, user: LabUser, ...args: readonly string[]): Promise<StartedLab> {
-  const lab = await user.startLab(t, args);
+async function startModel(user: LabUser, ...args: readonly string[]): Promise<StartedLab> {
+  const lab = await user.startLab(args);
   await lab.ready();
   return lab;
 }
 
 describe("Docker's model", () => {
   it('breaks the three rules, by packets and in its own snapshot', { skip: MISSING }, async (t) => {
-    const lab = await startModel(t, new LabUser(t), '--model', 'docker');
+    const lab = await startModel(new LabUser(t), '--model', 'docker');
     assertVerdict(lab, DOCKER);
     const [podToPod] = liveReport(lab).rules;
     assert.deepEqual(
@@ -91,7 +91,7 @@ describe("Docker's model", () => {
     skip: ordinaryUserMissing(),
   }, async (t) => {
     const user = new LabUser(t, true);
-    const lab = await startModel(t, user, '--model', 'docker');
+    const lab = await startModel(user, '--model', 'docker');
     assert.match(lab.output, /received by docker\/a, changed: it sees 10\.1\.2\.4 as the sender/);
     assert.match(lab.output, /received by docker\/b itself, unchanged {2}✘/);
     assert.match(lab.output, /✘ pod-to-pod +violated +2 pairs/);
@@ -115,7 +115,7 @@ describe("Docker's model", () => {
   });
 
   it('is there again after a reboot', async (t) => {
-    const lab = await startModel(t, new LabUser(t), '--model', 'docker');
+    const lab = await startModel(new LabUser(t), '--model', 'docker');
     assert.equal(lab.user.run(['lab', 'reboot', 'host-1']).status, 0);
     await until('A is published again', () => /docker\/a/.test(lab.exec('docker/b', 'curl', '-s', A_PUBLISHED).stdout));
   });
@@ -123,7 +123,7 @@ describe("Docker's model", () => {
 
 describe("Marathon's model", () => {
   it('keeps its paths without any of the three rules', { skip: MISSING }, async (t) => {
-    assertVerdict(await startModel(t, new LabUser(t), '--model', 'marathon'), MARATHON);
+    assertVerdict(await startModel(new LabUser(t), '--model', 'marathon'), MARATHON);
   });
 });
 
@@ -134,7 +134,7 @@ describe("Kubernetes' model", () => {
     const spec = { families: [4], defaultPods: false };
     const document = { apiVersion: 'flatnet.io/v1', kind: 'Lab', spec };
     writeFileSync(file, [document, POD_ON_EACH_HOST].map(formatYaml).join('---\n'));
-    return startModel(t, user, '--model', 'kubernetes', '--backend', backend, '-f', file);
+    return startModel(user, '--model', 'kubernetes', '--backend', backend, '-f', file);
   };
 
   for (const backend of ['host-gw', 'vxlan'] as const)

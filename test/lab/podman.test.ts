@@ -12,7 +12,7 @@ const RESERVED = ['ls', '/var/lib/cni/networks/flatnet'];
 describe('podman on the hosts of a lab', { skip: reasonToSkipPodman() }, () => {
   it('has containers that reach each other across hosts, and leaves nothing of them', async (t) => {
     const user = new LabUser(t);
-    const lab = await user.startBareLab(t, 'default', HOSTS.length);
+    const lab = await user.startBareLab('default', HOSTS.length);
     const podman = HOSTS.map((host) => {
       const directory = path.join(user.directory, host);
       mkdirSync(directory);

@@ -9,20 +9,17 @@ export function tracksConnections(ruleset: Ruleset, family: 4 | 6): boolean {
   TRACKING.set(ruleset, known);
   let tracks = known.get(family);
   if (tracks === undefined) {
-    tracks = ruleset.tables.some(
-      (table) =>
-        (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) &&
-        // a short chain with such a rule saves the look through that of ten thousand services
-        (table.chains.some((chain) => !isLong(chain) && asksForTracking(chain, family)) ||
-          table.chains.some((chain) => isLong(chain) && asksForTracking(chain, family))),
-    );
+    tracks = ruleset.tables
+      .filter((table) => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
+      // a short chain with such a rule saves the look through that of ten thousand services
+      .some(({ chains }) => shortestFirst(chains).some((chain) => asksForTracking(chain, family)));
     known.set(family, tracks);
   }
   return tracks;
 }
 
-function isLong({ rules }: Chain): boolean {
-  return rules.length > 100;
+function shortestFirst(chains: readonly Chain[]): readonly Chain[] {
+  return chains.toSorted((left, right) => left.rules.length - right.rules.length);
 }
 
 function asksForTracking({ rules }: Chain, family: 4 | 6): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseNftText } from '../../netfilter/nft-text/parse-ruleset.ts';
+import type { Chain } from '../../netfilter/node.ts';
 import type { VerifyReport } from '../report.ts';
 import { plannedCluster, withIptables, withNft, withRoot } from './planned-hosts.ts';
 import { proveRules } from './prove-rules.ts';
@@ -65,20 +66,11 @@ describe('proveRules', () => {
 
   it('finds a guard against forged sources that takes a pod for another', () => {
     const { hosts } = plannedCluster({ ...SHAPE, families: [4] });
-    const faulty = withRoot(hosts, 'node-1', ({ ruleset }) => ({
-      ruleset: {
-        tables: ruleset.tables.map((table) =>
-          table.family !== 'netdev'
-            ? table
-            : {
-                ...table,
-                chains: table.chains.map((chain, index) =>
-                  index > 0 ? chain : { ...chain, rules: chain.rules.slice(2) },
-                ),
-              },
-        ),
-      },
-    }));
+    const faulty = withRoot(hosts, 'node-1', ({ ruleset: { tables } }) => {
+      const guard = tables.flatMap(({ chains }) => chains).find(({ base }) => base?.hook === 'ingress');
+      const withoutOwn = (chain: Chain) => (chain === guard ? { ...chain, rules: chain.rules.slice(2) } : chain);
+      return { ruleset: { tables: tables.map((table) => ({ ...table, chains: table.chains.map(withoutOwn) })) } };
+    });
     const [pods] = proveRules(faulty).rules;
     // the others get no answer from it, and it reaches nobody
     assert.deepEqual(
