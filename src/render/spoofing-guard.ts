@@ -53,6 +53,10 @@ const SHARED = {
 /** Chains that the guards of all pods go through; they register no hook. */
 export const SHARED_GUARD_CHAINS: readonly Chain[] = Object.values(SHARED);
 
+/** The same rules for all pods: made, and looked at, once. */
+const PASS_ROUTER_MESSAGES = rule(jump(SHARED.routerMessages.name));
+const PASS_UNASSIGNED = rule(goTo(SHARED.unassigned.name));
+
 const IS_ADVERTISEMENT = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
 const IS_NOT_LINK_LOCAL = differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL));
 const NO_ADVERTISEMENTS = rule(IS_ADVERTISEMENT, IS_NOT_LINK_LOCAL, DROP);
@@ -85,11 +89,11 @@ export function spoofingGuard({ addresses, allowSpoofing, hostLink, mac }: Attac
     rules: [
       rule(differs('ether saddr', macLiteral(mac)), DROP),
       ...ipv4.map((address) => rule(equals('ip saddr', addressLiteral(address)), ACCEPT)),
-      rule(jump(SHARED.routerMessages.name)),
+      PASS_ROUTER_MESSAGES,
       advertisementRule(ipv6),
       ...ipv6.map((address) => rule(equals('ip6 saddr', addressLiteral(address)), ACCEPT)),
       ...(ipv4.length === 0 ? [] : [...ipv4, UNSPECIFIED_IPV4].map((address) => arpRule(mac, address))),
-      rule(goTo(SHARED.unassigned.name)),
+      PASS_UNASSIGNED,
     ],
   };
 }
