@@ -27,6 +27,8 @@ masquerade: { enabled: false }
     assert.equal(configuration.cluster.backend, 'vxlan');
     assert.deepEqual(configuration.metrics, { host: '::1', port: 9100 });
     assert.equal(configuration.masquerade.enabled, false);
+    const longest = `/${'x'.repeat(88)}`;
+    assert.equal(parseAgentConfiguration(`runDirectory: ${longest}`).runDirectory, longest);
   });
 
   it('names the field, the value and the remedy', () => {
@@ -43,6 +45,7 @@ masquerade: { enabled: false }
     refuses('metrics: localhost', /metrics: "localhost"/, /127\.0\.0\.1:10351/);
     refuses('mtu: 500', /mtu: .*500/, /1280/);
     refuses('stateDirectory: var', /stateDirectory: .*absolute path.*"var"/, /stateDirectory/);
+    refuses(`runDirectory: /${'x'.repeat(89)}`, /runDirectory: must be shorter.*98 bytes.*"\/x+"/, /runDirectory/);
     refuses('wiring: [', /read agent configuration/, /correct the text/);
   });
 });

@@ -1,8 +1,10 @@
+import path from 'node:path';
 import * as v from 'valibot';
 import { type Prefix, parsePrefix } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { parseClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
 import type { Wiring } from '../cni/attachment.ts';
+import { LONGEST_SOCKET_PATH } from '../cni/cni-server.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema, parsedText } from '../error/schema.ts';
 import { parseYaml } from '../error/yaml.ts';
@@ -60,6 +62,19 @@ export interface AgentConfiguration {
 
 const absolutePath = v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'));
 
+/** Where the CNI executable reaches the agent. */
+export function cniSocketIn(runDirectory: string): string {
+  return path.join(runDirectory, 'cni.sock');
+}
+
+const runDirectory = v.pipe(
+  absolutePath,
+  v.check(
+    (directory) => Buffer.byteLength(cniSocketIn(directory)) <= LONGEST_SOCKET_PATH,
+    `must be shorter: the path of the socket in it may have ${LONGEST_SOCKET_PATH} bytes`,
+  ),
+);
+
 const schema = v.strictObject({
   node: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be the name of a Node'))),
   kubeconfig: v.optional(absolutePath),
@@ -90,7 +105,7 @@ const schema = v.strictObject({
   ),
   stateDirectory: v.optional(absolutePath, '/var/lib/flatnet'),
   addressDirectory: v.optional(absolutePath, '/var/lib/cni/networks'),
-  runDirectory: v.optional(absolutePath, '/run/flatnet'),
+  runDirectory: v.optional(runDirectory, '/run/flatnet'),
   resyncInterval: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3600)), 30),
 });
 

@@ -14,7 +14,7 @@ import { RulesetSession } from '../kernel/nftables/ruleset-session.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { GUARD_CHAIN } from '../render/service/service-chain.ts';
 import { CLOSE_LOOPBACK } from '../render/service/service-tables.ts';
-import type { AgentConfiguration } from './agent-configuration.ts';
+import { type AgentConfiguration, cniSocketIn } from './agent-configuration.ts';
 import { HostKernel } from './host-kernel.ts';
 import { removeServiceRules } from './iptables-service-reconciler.ts';
 import { NETWORK_NAME } from './network-publication.ts';
@@ -45,7 +45,7 @@ const OWN_TABLES: ReadonlySet<string> = new Set([OWNED.table, OWNED.serviceTable
 export async function cleanUpHost({ configuration, state }: CleanupOptions): Promise<Cleanup> {
   using session = RulesetSession.open();
   const tables = session.list().filter(({ name }) => OWN_TABLES.has(name));
-  await refuseWhileAgentRuns(tables, path.join(configuration.runDirectory, 'cni.sock'));
+  await refuseWhileAgentRuns(tables, cniSocketIn(configuration.runDirectory));
 
   removeNetworkConfiguration({ directory: configuration.cni.configurationDirectory, network: NETWORK_NAME });
   removeShim(configuration.cni.binDirectory);

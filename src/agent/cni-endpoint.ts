@@ -6,7 +6,7 @@ import type { PodNetwork } from '../cni/pod-network.ts';
 import { installLoopback, installShim } from '../cni/shim-installation.ts';
 import { describeError } from '../error/flatnet-error.ts';
 import type { AddressStore } from '../ipam/address-store.ts';
-import type { AgentConfiguration } from './agent-configuration.ts';
+import { type AgentConfiguration, cniSocketIn } from './agent-configuration.ts';
 import type { AgentLogger } from './agent-logger.ts';
 import type { AgentMetrics } from './metrics.ts';
 import { NETWORK_NAME } from './network-publication.ts';
@@ -30,7 +30,7 @@ export async function serveCni(options: CniEndpointOptions): Promise<CniServer> 
     networkName: NETWORK_NAME,
     onOutcome: (outcome) => note(outcome, metrics, log),
   });
-  const socket = path.join(configuration.runDirectory, 'cni.sock');
+  const socket = cniSocketIn(configuration.runDirectory);
   const server = await CniServer.listen({ socket, handle: (request) => service.handle(request) });
   try {
     const { binDirectory: directory, waitSeconds: wait } = configuration.cni;

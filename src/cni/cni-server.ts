@@ -8,8 +8,11 @@ import type { CniReply } from './cni-request.ts';
 import { formatShimReply, LARGEST_REQUEST, parseShimRequest, type ShimRequest } from './shim-protocol.ts';
 import { LATEST_CNI_VERSION } from './version.ts';
 
+/** Bytes that the socket's path may have: unix(7) takes 107, and while it is made it bears nine more. */
+export const LONGEST_SOCKET_PATH = 107 - 9;
+
 export interface CniServerOptions {
-  /** Usually /run/flatnet/cni.sock, whose directory only root may enter. */
+  /** Usually /run/flatnet/cni.sock, whose directory only root may enter; LONGEST_SOCKET_PATH bytes at most. */
   readonly socket: string;
   readonly handle: (request: ShimRequest) => Promise<CniReply>;
   /** Milliseconds in which a request must have arrived. */
