@@ -1,4 +1,5 @@
 import type { Address } from '../address/address.ts';
+import { swap16, swap32 } from '../address/byte-order.ts';
 import type { Family } from '../address/family.ts';
 import { isMapElement, isVerdict } from './element-key.ts';
 import type { MapElement, NamedMap, NamedSet, SetElement } from './node.ts';
@@ -179,12 +180,4 @@ function strideOf({ key, value }: SetLayout): number {
 function orderOf({ type }: FieldLayouts['fields'][number]): number {
   if (type.order === 'host' || type.bytes === 1) return AS_IS;
   return type.bytes === 2 ? SWAPPED_16 : SWAPPED_32;
-}
-
-function swap16(value: number): number {
-  return ((value & 0xff) << 8) | ((value >>> 8) & 0xff);
-}
-
-function swap32(value: number): number {
-  return ((swap16(value) << 16) | swap16(value >>> 16)) >>> 0;
 }

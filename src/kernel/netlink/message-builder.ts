@@ -1,3 +1,4 @@
+import { swap16, swap32 } from '../../address/byte-order.ts';
 import { FlatnetError } from '../../error/flatnet-error.ts';
 import { MESSAGE_HEADER_LENGTH, NLA_F_NESTED } from './message.ts';
 
@@ -12,14 +13,6 @@ export interface Stencil {
   readonly gaps: readonly number[];
   /** Words of a row. */
   readonly stride: number;
-}
-
-function swap16(value: number): number {
-  return ((value & 0xff) << 8) | ((value >>> 8) & 0xff);
-}
-
-function swap32(value: number): number {
-  return ((swap16(value) << 16) | swap16(value >>> 16)) >>> 0;
 }
 
 /**

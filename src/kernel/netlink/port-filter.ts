@@ -1,8 +1,5 @@
-import { addressOf, checkCall, loadLibc } from '../libc.ts';
-
-/** `asm-generic/socket.h` */
-const SOL_SOCKET = 1;
-const SO_ATTACH_FILTER = 26;
+import { swap16, swap32 } from '../../address/byte-order.ts';
+import { attachFilter } from './socket-options.ts';
 
 /** `linux/bpf_common.h`, `linux/filter.h`: operations of classic BPF, which loads in network byte order. */
 const LOAD_HALF = 0x28;
@@ -12,8 +9,6 @@ const RETURN = 0x06;
 
 /** Bytes of `struct sock_filter`: u16 operation, u8 jump if true, u8 jump if false, u32 operand; host byte order. */
 const INSTRUCTION_LENGTH = 8;
-/** Bytes of `struct sock_fprog`: u16 number of instructions, pointer to them at 8. */
-const PROGRAM_LENGTH = 16;
 
 /** Offsets in `struct nlmsghdr`. */
 const TYPE_OFFSET = 4;
@@ -39,18 +34,14 @@ export function ignorePorts(fd: number, ports: ReadonlySet<number>, exceptTypes:
     bytes.writeUInt8(ifFalse, offset + 3);
     bytes.writeUInt32LE(operand, offset + 4);
   }
-  const program = Buffer.alloc(PROGRAM_LENGTH);
-  program.writeUInt16LE(instructions.length, 0);
-  program.writeBigUInt64LE(addressOf(bytes), 8);
-  const attached = loadLibc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
-  checkCall('setsockopt', attached, 'filter of netlink notifications');
+  attachFilter(fd, bytes, instructions.length);
 }
 
 /** Jumps count from the next instruction: every test jumps to one of the two that end the program. */
 function portFilter(ports: readonly number[], exceptTypes: readonly number[]): readonly Instruction[] {
   const tests = [
-    ...exceptTypes.map((type) => ({ operand: swapped16(type), load: LOAD_HALF, offset: TYPE_OFFSET, accepts: true })),
-    ...ports.map((port) => ({ operand: swapped32(port), load: LOAD_WORD, offset: PORT_OFFSET, accepts: false })),
+    ...exceptTypes.map((type) => ({ operand: swap16(type), load: LOAD_HALF, offset: TYPE_OFFSET, accepts: true })),
+    ...ports.map((port) => ({ operand: swap32(port), load: LOAD_WORD, offset: PORT_OFFSET, accepts: false })),
   ];
   const end = tests.length * 2;
   const program = tests.flatMap(({ operand, load, offset, accepts }, index): Instruction[] => [
@@ -58,12 +49,4 @@ function portFilter(ports: readonly number[], exceptTypes: readonly number[]): r
     [JUMP_IF_EQUAL, end + (accepts ? 0 : 1) - (index * 2 + 2), 0, operand],
   ]);
   return [...program, [RETURN, 0, 0, WHOLE], [RETURN, 0, 0, 0]];
-}
-
-function swapped16(value: number): number {
-  return ((value & 0xff) << 8) | (value >>> 8);
-}
-
-function swapped32(value: number): number {
-  return ((swapped16(value & 0xffff) << 16) | swapped16(value >>> 16)) >>> 0;
 }

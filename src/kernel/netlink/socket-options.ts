@@ -1,9 +1,10 @@
-import { checkCall, loadLibc } from '../libc.ts';
+import { addressOf, checkCall, loadLibc } from '../libc.ts';
 
 /** `asm-generic/socket.h` */
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 
@@ -32,6 +33,15 @@ export function setNetlinkOption(fd: number, option: number, value: number): voi
 /** As setNetlinkOption, but false in place of an error: for options that an old kernel may lack. */
 export function trySetNetlinkOption(fd: number, option: number, value: number): boolean {
   return loadLibc().setsockopt(fd, SOL_NETLINK, option, integer(value), 4) === 0;
+}
+
+/** Has the kernel show a program of classic BPF what would be received. @param program its instructions, `count` of them */
+export function attachFilter(fd: number, program: Uint8Array, count: number): void {
+  // `struct sock_fprog` of linux/filter.h: u16 number of instructions, pointer to them at 8.
+  const header = Buffer.alloc(16);
+  header.writeUInt16LE(count, 0);
+  header.writeBigUInt64LE(addressOf(program), 8);
+  checkCall('setsockopt', loadLibc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, header, header.length), 'filter');
 }
 
 /** Asks for a buffer of `bytes`; past the machine's limit only who is root in the first user namespace gets it. */
