@@ -4,7 +4,7 @@ import { type Prefix, parsePrefix } from '../address/prefix.ts';
 import type { ClusterConfiguration } from '../cluster/cluster-configuration.ts';
 import { parseClusterConfiguration } from '../cluster/cluster-configuration-schema.ts';
 import type { Wiring } from '../cni/attachment.ts';
-import { LONGEST_SOCKET_PATH } from '../cni/cni-server.ts';
+import { LONGEST_SERVER_PATH } from '../cni/cni-server.ts';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { parseBySchema, parsedText } from '../error/schema.ts';
 import { parseYaml } from '../error/yaml.ts';
@@ -70,8 +70,8 @@ export function cniSocketIn(runDirectory: string): string {
 const runDirectory = v.pipe(
   absolutePath,
   v.check(
-    (directory) => Buffer.byteLength(cniSocketIn(directory)) <= LONGEST_SOCKET_PATH,
-    `must be shorter: the path of the socket in it may have ${LONGEST_SOCKET_PATH} bytes`,
+    (directory) => Buffer.byteLength(cniSocketIn(directory)) <= LONGEST_SERVER_PATH,
+    `must be shorter: the path of the socket in it may have ${LONGEST_SERVER_PATH} bytes`,
   ),
 );
 

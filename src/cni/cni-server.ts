@@ -3,16 +3,20 @@ import { chmodSync, mkdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { FlatnetError } from '../error/flatnet-error.ts';
+import { LONGEST_SOCKET_PATH } from '../kernel/socket-path.ts';
 import { reportError } from './cni-error.ts';
 import type { CniReply } from './cni-request.ts';
 import { formatShimReply, LARGEST_REQUEST, parseShimRequest, type ShimRequest } from './shim-protocol.ts';
 import { LATEST_CNI_VERSION } from './version.ts';
 
-/** Bytes that the socket's path may have: unix(7) takes 107, and while it is made it bears nine more. */
-export const LONGEST_SOCKET_PATH = 107 - 9;
+/** Random bytes that the socket's name ends with until it is ready, in hexadecimal and after a dot. */
+const SUFFIX_BYTES = 4;
+
+/** Bytes that the path of the server's socket may have. */
+export const LONGEST_SERVER_PATH = LONGEST_SOCKET_PATH - 1 - 2 * SUFFIX_BYTES;
 
 export interface CniServerOptions {
-  /** Usually /run/flatnet/cni.sock, whose directory only root may enter; LONGEST_SOCKET_PATH bytes at most. */
+  /** Usually /run/flatnet/cni.sock, whose directory only root may enter; LONGEST_SERVER_PATH bytes at most. */
   readonly socket: string;
   readonly handle: (request: ShimRequest) => Promise<CniReply>;
   /** Milliseconds in which a request must have arrived. */
@@ -47,7 +51,7 @@ export class CniServer implements AsyncDisposable {
       void serve(connection, options.handle, requestTimeout);
     });
     server.maxConnections = maxConnections;
-    const temporary = `${socket}.${randomBytes(4).toString('hex')}`;
+    const temporary = `${socket}.${randomBytes(SUFFIX_BYTES).toString('hex')}`;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(temporary, resolve);

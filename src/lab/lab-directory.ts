@@ -14,12 +14,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { FlatnetError } from '../error/flatnet-error.ts';
 import { loadLibc } from '../kernel/libc.ts';
+import { LONGEST_SOCKET_PATH } from '../kernel/socket-path.ts';
 
 /** flock(2) */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-/** unix(7): sun_path, with its terminating zero. */
-const LONGEST_SOCKET_PATH = 107;
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
