@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import type { CniReply } from './cni-request.ts';
 import { CniServer } from './cni-server.ts';
+import { echo, makeDirectory } from './service-fixture.ts';
 import { formatShimRequest, LARGEST_REQUEST, parseShimReply, type ShimRequest } from './shim-protocol.ts';
-
-function makeDirectory(t: TestContext): string {
-  const directory = mkdtempSync(path.join(tmpdir(), 'flatnet-server-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
-async function echo(request: ShimRequest): Promise<CniReply> {
-  return { exit: request.stdin === 'fail' ? 1 : 0, stdout: JSON.stringify(request) };
-}
 
 async function ask(socket: string, request: Uint8Array): Promise<CniReply | undefined> {
   const connection = connect({ path: socket, allowHalfOpen: true });

@@ -10,7 +10,7 @@ import { AddressStore } from '../ipam/address-store.ts';
 import type { Attachment } from './attachment.ts';
 import { AttachmentLifecycle } from './attachment-lifecycle.ts';
 import { AttachmentStore } from './attachment-store.ts';
-import type { CniReply } from './cni-request.ts';
+import type { CniReply, CniRequest } from './cni-request.ts';
 import { type CniOutcome, CniService } from './cni-service.ts';
 import type { DetachTarget, PodNetwork, Readiness } from './pod-network.ts';
 
@@ -23,6 +23,18 @@ export const READY: Readiness = {
     gateways: [parseAddress('169.254.1.1'), parseAddress('fe80::1')],
   },
 };
+
+/** A directory that is gone after the test. */
+export function makeDirectory(t: TestContext): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'flatnet-cni-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Answers the shim with what it asked, and fails when asked to. */
+export async function echo(request: CniRequest): Promise<CniReply> {
+  return { exit: request.stdin === 'fail' ? 1 : 0, stdout: JSON.stringify(request) };
+}
 
 /** Wires nothing; remembers, and fails when told to. */
 export class RememberingNetwork implements PodNetwork {
@@ -72,8 +84,7 @@ export class ServiceFixture {
   bootedAt = 0;
 
   constructor(t: TestContext) {
-    this.directory = mkdtempSync(path.join(tmpdir(), 'flatnet-cni-'));
-    t.after(() => rmSync(this.directory, { recursive: true, force: true }));
+    this.directory = makeDirectory(t);
   }
 
   get addresses(): AddressStore {

@@ -8,25 +8,14 @@ import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
-import type { CniReply } from './cni-request.ts';
 import { CniServer } from './cni-server.ts';
 import { CniService } from './cni-service.ts';
-import { configurationOf, environmentOf, ServiceFixture } from './service-fixture.ts';
+import { configurationOf, echo, environmentOf, makeDirectory, ServiceFixture } from './service-fixture.ts';
 import { compileShim, installLoopback, installShim, LINKAGES, type ShimOptions } from './shim-installation.ts';
-import { formatShimReply, LARGEST_REQUEST, parseShimRequest, type ShimRequest } from './shim-protocol.ts';
+import { formatShimReply, LARGEST_REQUEST, parseShimRequest } from './shim-protocol.ts';
 import { CNI_VERSIONS } from './version.ts';
 
 const cacheDirectory = path.join(tmpdir(), 'flatnet-shim-cache');
-
-function makeDirectory(t: TestContext): string {
-  const directory = mkdtempSync(path.join(tmpdir(), 'flatnet-shim-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
-async function echo(request: ShimRequest): Promise<CniReply> {
-  return { exit: request.stdin === 'fail' ? 1 : 0, stdout: JSON.stringify(request) };
-}
 
 interface Ended {
   /** Null after a death by a signal. */
