@@ -1,8 +1,9 @@
 import { FlatnetError, isFlatnetError } from '../error/flatnet-error.ts';
 import type { Change, NamespaceChanges } from '../host/change.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
+import type { OtherEnd } from './link-maker.ts';
 import type { LinkReaper } from './link-reaper.ts';
-import { NamespaceApplier } from './namespace-applier.ts';
+import { NamespaceApplier, type NamespaceApplierContext } from './namespace-applier.ts';
 import { NetlinkSocket } from './netlink/netlink-socket.ts';
 import { NetworkNamespace } from './network-namespace.ts';
 import type { DecodedLink } from './rtnetlink/link.ts';
@@ -37,16 +38,17 @@ export async function applyChanges(
   context: ChangeContext,
 ): Promise<readonly ChangeResult[]> {
   const results: ChangeResult[] = [];
-  const ends = new Map<string, Map<string, DecodedLink>>();
-  const onOtherEnd = (namespace: string, end: DecodedLink) => {
-    const made = ends.get(namespace) ?? new Map<string, DecodedLink>();
-    ends.set(namespace, made.set(end.link.name, end));
-  };
+  const made = new Map<string, DecodedLink>();
+  const keyOf = (namespace: string, name: string) => `${namespace} ${name}`;
+  const onOtherEnd = ({ namespace, decoded }: OtherEnd) => made.set(keyOf(namespace, decoded.link.name), decoded);
   for (const { namespace, changes: steps } of changes) {
     const errors =
       namespace === undefined
         ? await new NamespaceApplier({ ...context, onOtherEnd }).apply(steps)
-        : await applyInPod(namespace, steps, ends.get(namespace), context);
+        : await applyInPod(namespace, steps, {
+            applyTables: context.applyTables,
+            findMade: (name) => made.get(keyOf(namespace, name)),
+          });
     for (const [index, change] of steps.entries()) {
       const error = errors.get(index);
       results.push({ change, ...(namespace !== undefined && { namespace }), ...(error !== undefined && { error }) });
@@ -59,15 +61,12 @@ export async function applyChanges(
 async function applyInPod(
   path: string,
   steps: readonly Change[],
-  made: ReadonlyMap<string, DecodedLink> | undefined,
-  context: ChangeContext,
+  { applyTables, findMade }: Required<Pick<NamespaceApplierContext, 'applyTables' | 'findMade'>>,
 ): Promise<ReadonlyMap<number, FlatnetError>> {
   try {
     using namespace = NetworkNamespace.open(path);
     using socket = NetlinkSocket.open('route', { namespace });
-    const { applyTables } = context;
-    const applier = new NamespaceApplier({ socket, namespace, applyTables, ...(made !== undefined && { made }) });
-    return await applier.apply(steps);
+    return await new NamespaceApplier({ socket, namespace, applyTables, findMade }).apply(steps);
   } catch (error) {
     if (!isFlatnetError(error)) throw error;
     const isDone = ({ kind }: Change) => error.code === 'not-found' && kind.startsWith('remove-');

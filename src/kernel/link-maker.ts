@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { FlatnetError } from '../error/flatnet-error.ts';
+import type { Link } from '../host/link.ts';
 import type { OwnedLink } from '../host/owned-state.ts';
 import { LINK_GROUPS } from './link-reaper.ts';
 import { MessageBuilder } from './netlink/message-builder.ts';
@@ -43,14 +44,23 @@ export function makeLink(socket: NetlinkSocket, link: OwnedLink, names: LinkName
   return made;
 }
 
+/** An end of a pair that has just been made, in the namespace of a path. */
+export interface OtherEnd {
+  readonly namespace: string;
+  readonly decoded: DecodedLink;
+}
+
 /** The other end of a pair that has just been made, as it is in its namespace; undefined where its index isn't known. */
-export function otherEnd({ kind, mtu }: OwnedLink, made: DecodedLink): DecodedLink | undefined {
+export function otherEnd({ kind, mtu }: OwnedLink, made: DecodedLink): OtherEnd | undefined {
   if (kind.kind !== 'veth' || made.link.kind.kind !== 'veth') return undefined;
   const { peerIndex: index } = made.link.kind;
   if (index === undefined) return undefined;
-  const { name, mac } = kind.peer;
-  const link = { name, index, mtu, kind: { kind: 'veth' as const }, up: false, running: false };
-  return { link: { ...link, ...(mac !== undefined && { mac }) }, masterIndex: 0, hasProgram: false };
+  const { namespace, name, mac } = kind.peer;
+  const link: Link = {
+    ...{ name, index, mtu, kind: { kind: 'veth' }, up: false, running: false },
+    ...(mac !== undefined && { mac }),
+  };
+  return { namespace, decoded: { link, masterIndex: 0, hasProgram: false } };
 }
 
 function describeConflict(link: OwnedLink, error: FlatnetError): FlatnetError {

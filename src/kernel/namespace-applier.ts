@@ -6,7 +6,7 @@ import { OWNED, type OwnedLink } from '../host/owned-state.ts';
 import type { Route } from '../host/route.ts';
 import type { TableChange } from '../netfilter/table-change.ts';
 import { ChangeBatch } from './change-batch.ts';
-import { makeLink, otherEnd } from './link-maker.ts';
+import { makeLink, type OtherEnd, otherEnd } from './link-maker.ts';
 import type { LinkReaper } from './link-reaper.ts';
 import { MessageBuilder } from './netlink/message-builder.ts';
 import { NetlinkSocket } from './netlink/netlink-socket.ts';
@@ -29,10 +29,10 @@ export interface NamespaceApplierContext {
   readonly namespace?: NetworkNamespace;
   /** Absent in a pod's namespace, where links come and go with the host's ends. */
   readonly reaper?: LinkReaper;
-  /** Links that have just been made here with their other ends, by name: the kernel needn't be asked for them. */
-  readonly made?: ReadonlyMap<string, DecodedLink>;
-  /** Told of an end that was made in the namespace of a path. */
-  readonly onOtherEnd?: (namespace: string, end: DecodedLink) => void;
+  /** A link that has just been made here with its other end, by name: the kernel needn't be asked for it. */
+  readonly findMade?: (name: string) => DecodedLink | undefined;
+  /** Told of ends that were made in other namespaces. */
+  readonly onOtherEnd?: (end: OtherEnd) => void;
   readonly applyTables: (changes: readonly TableChange[], namespace?: NetworkNamespace) => void | Promise<void>;
 }
 
@@ -162,7 +162,7 @@ export class NamespaceApplier {
     if (made === undefined) return;
     this.#names.learn(link.name, made.link.index);
     const end = otherEnd(link, made);
-    if (end !== undefined && link.kind.kind === 'veth') this.#context.onOtherEnd?.(link.kind.peer.namespace, end);
+    if (end !== undefined) this.#context.onOtherEnd?.(end);
   }
 
   /**
@@ -191,7 +191,7 @@ export class NamespaceApplier {
   #updateLink(link: OwnedLink, change: number): void {
     const { name, mtu, mac, alias, master, up } = link;
     this.#batch.flush();
-    const decoded = this.#context.made?.get(name) ?? readLink(this.#context.socket, name);
+    const decoded = this.#context.findMade?.(name) ?? readLink(this.#context.socket, name);
     if (decoded === undefined) throw noSuchLink(name);
     const present = decoded.link;
     this.#names.learn(name, present.index);

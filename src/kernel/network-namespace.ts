@@ -37,6 +37,11 @@ function returnTo(fd: number): void {
   current = fd;
 }
 
+/** @throws NodeJS.ErrnoException where there is nothing at the path */
+function isNamespace(file: string): boolean {
+  return statfsSync(file).type === NSFS_MAGIC;
+}
+
 function identityOf({ dev, ino }: Stats): string {
   return `${dev}:${ino}`;
 }
@@ -44,7 +49,7 @@ function identityOf({ dev, ino }: Stats): string {
 /** Device and inode of the network namespace at a path, without holding it; undefined where there is none. */
 export function identifyNamespace(file: string): string | undefined {
   try {
-    return statfsSync(file).type === NSFS_MAGIC ? identityOf(statSync(file)) : undefined;
+    return isNamespace(file) ? identityOf(statSync(file)) : undefined;
   } catch (error) {
     if (error instanceof Error && 'code' in error) return undefined;
     throw error;
@@ -76,7 +81,7 @@ export class NetworkNamespace implements Disposable {
   static open(file: string): NetworkNamespace {
     let fd: number;
     try {
-      if (statfsSync(file).type !== NSFS_MAGIC)
+      if (!isNamespace(file))
         throw new FlatnetError({
           operation: 'open network namespace',
           code: 'not-found',

@@ -30,32 +30,28 @@ const UNSPECIFIED_IPV6 = parseAddress('::');
 const LINK_LOCAL = parsePrefix('fe80::/10');
 
 /** Where every pod's chain passes: what says nothing of one pod stands once. */
-const SHARED = {
-  routerMessages: {
-    name: 'router-messages',
-    rules: [
-      rule(isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP),
-    ],
-  },
-  unassigned: {
-    name: 'unassigned',
-    rules: [
-      rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
-      rule(
-        equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
-        isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
-        ACCEPT,
-      ),
-    ],
-  },
-} as const satisfies Record<string, Chain>;
+const ROUTER_MESSAGES: Chain = {
+  name: 'router-messages',
+  rules: [rule(isOneOf('icmpv6 type', [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT].map(numberLiteral)), DROP)],
+};
+const UNASSIGNED: Chain = {
+  name: 'unassigned',
+  rules: [
+    rule(equals('ip6 saddr', prefixLiteral(LINK_LOCAL)), ACCEPT),
+    rule(
+      equals('ip6 saddr', addressLiteral(UNSPECIFIED_IPV6)),
+      isOneOf('icmpv6 type', [NEIGHBOUR_SOLICITATION, ...MULTICAST_REPORTS].map(numberLiteral)),
+      ACCEPT,
+    ),
+  ],
+};
 
 /** Chains that the guards of all pods go through; they register no hook. */
-export const SHARED_GUARD_CHAINS: readonly Chain[] = Object.values(SHARED);
+export const SHARED_GUARD_CHAINS: readonly Chain[] = [ROUTER_MESSAGES, UNASSIGNED];
 
 /** The same rules for all pods: made, and looked at, once. */
-const PASS_ROUTER_MESSAGES = rule(jump(SHARED.routerMessages.name));
-const PASS_UNASSIGNED = rule(goTo(SHARED.unassigned.name));
+const PASS_ROUTER_MESSAGES = rule(jump(ROUTER_MESSAGES.name));
+const PASS_UNASSIGNED = rule(goTo(UNASSIGNED.name));
 
 const IS_ADVERTISEMENT = equals('icmpv6 type', numberLiteral(NEIGHBOUR_ADVERTISEMENT));
 const IS_NOT_LINK_LOCAL = differs('icmpv6 taddr', prefixLiteral(LINK_LOCAL));

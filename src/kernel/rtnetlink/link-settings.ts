@@ -51,8 +51,8 @@ export interface LinkContext {
 }
 
 /**
- * Makes a link, down, and asks what has become of it (from Linux 6.2 on it is told, in an RTM_NEWLINK): its alias, address generation, port flags and IFF_UP the kernel takes only in messages of their
- * own (`encodeLinkSettings`, `encodeBridgePort`, `encodeLinkUp`).
+ * Makes a link, down: its alias, address generation, port flags and IFF_UP the kernel takes only in messages of their
+ * own (`encodeLinkSettings`, `encodeBridgePort`). Asks what it has become; Linux 6.2 and newer answer with an RTM_NEWLINK.
  */
 export function encodeNewLink(builder: MessageBuilder, link: OwnedLink, context: LinkContext): void {
   builder.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO | NLM_F_CREATE | NLM_F_EXCL);
